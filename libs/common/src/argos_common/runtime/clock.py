@@ -1,0 +1,38 @@
+"""The only place where the process reads a clock or sleeps.
+
+Everything else takes a `Clock`, so that the simulation owns time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+
+class Clock(Protocol):
+    def now_ns(self) -> int:
+        """Wall clock: nanoseconds since the Unix epoch, UTC. May jump."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Never goes back; only differences mean anything, and only within this process."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
