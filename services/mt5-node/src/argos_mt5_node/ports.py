@@ -71,12 +71,20 @@ class TerminalModule(Protocol):
         """TradePosition records; ticket beats symbol beats group."""
 
     def history_orders_get(
-        self, *dates: int | float | datetime, group: str = ..., ticket: int = ..., position: int = ...
+        self,
+        *dates: int | float | datetime,
+        group: str = ...,
+        ticket: int = ...,
+        position: int = ...,
     ) -> Sequence[TerminalRecord] | None:
         """TradeOrder records between two server times, or by ticket or position."""
 
     def history_deals_get(
-        self, *dates: int | float | datetime, group: str = ..., ticket: int = ..., position: int = ...
+        self,
+        *dates: int | float | datetime,
+        group: str = ...,
+        ticket: int = ...,
+        position: int = ...,
     ) -> Sequence[TerminalRecord] | None:
         """TradeDeal records between two server times, or by deal ticket or position."""
 

@@ -11,7 +11,11 @@ reconciler mean the same thing by "open". `fold` is the only thing that changes 
 A leg is over when it can cause nothing any more, and both risk and bridge see that from the log:
 
     OPEN    its last attempt is FILLED, DECLINED, or REFUSED with a class that is never retried
-    CLOSE   the same for every part, and either its quantity is filled or a part was DECLINED
+    CLOSE   a part was DECLINED, or every part is FILLED or was told that there is nothing to close,
+            and what it was to take away is gone. A refused exit is never over by itself
+
+A close of everything closes its trade when no entry of the trade can fill any more, no deal is owed
+and less than one step is left. A fill that comes later opens the trade again.
 
 `expected` is the position that a trade will have once its legs are over; it is what decides whether
 the next signal is an entry, an add, an exit or a reversal. Fills are reported by the venue's answer
@@ -27,25 +31,32 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar
 
+from argos_common.domain.book_views import (
+    MAY_YET_FILL,
+    NEVER_RETRIED,
+    NOTHING_LEFT,
+    EndedTrade,
+    LegView,
+    OrderView,
+    TradeView,
+)
 from argos_common.domain.ids import (
     Account,
     OrderId,
-    SignalId,
     Strategy,
     Symbol,
     TradeId,
     external_trade_id,
 )
 from argos_common.domain.order import (
-    ENDED,
     LATE,
-    LIVE,
     UNRESOLVED,
     Kind,
+    OrderAbsent,
+    OrderAcknowledged,
     OrderDeclined,
     OrderEvent,
     OrderFilled,
-    OrderAcknowledged,
     OrderInDoubt,
     OrderPresumedAbsent,
     OrderRefused,
@@ -57,96 +68,22 @@ from argos_common.domain.order import (
     next_state,
 )
 from argos_common.domain.venue import Deal, DealEntry, DealRecorded
-from argos_common.domain.verdict import Effect, Leg, VerdictGiven
+from argos_common.domain.verdict import Effect, VerdictGiven
 
-NEVER_RETRIED: frozenset[RefusalClass] = frozenset(
-    {RefusalClass.FINAL, RefusalClass.NO_MONEY, RefusalClass.NOTHING_TO_CLOSE}
-)
+__all__ = [
+    "MAY_YET_FILL",
+    "NEVER_RETRIED",
+    "NOTHING_LEFT",
+    "Book",
+    "EndedTrade",
+    "LegView",
+    "OrderView",
+    "TradeView",
+]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 REMEMBERED_MAX = 20_000
 """Ended orders and positions whose trade is still known, for deals that come late."""
-
-
-@dataclass(slots=True, kw_only=True)
-class OrderView:
-    """One order as folded. `next_number` is the n of the next event on its subject."""
-
-    order_id: OrderId
-    trade_id: TradeId
-    leg: int
-    part: int
-    attempt: int
-    state: OrderState = OrderState.NEW
-    next_number: int = 1
-    submitting: OrderSubmitting | None = None
-    venue_order_id: str = ""
-    venue_position_id: str = ""
-    filled_quantity: Decimal = Decimal(0)
-    average_price: Decimal = Decimal(0)
-    dealt_quantity: Decimal = Decimal(0)
-    refusal: OrderRefused | None = None
-    changed_at_ns: int = 0
-    sealed: bool = False
-    never_sent: bool = False
-
-    @property
-    def owed(self) -> bool:
-        """Whether deals are still to come for what the venue said it filled."""
-        return self.filled_quantity > self.dealt_quantity
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether nothing more is expected of it."""
-        return self.state in ENDED and not self.owed
-
-
-@dataclass(slots=True, kw_only=True)
-class LegView:
-    """One approved leg. `orders` in the order of their claims."""
-
-    leg: Leg
-    cause_id: SignalId
-    strategy: Strategy
-    bot_version: str
-    symbol: Symbol
-    verdict_sequence: int
-    control_sequence: int
-    epoch: int
-    trace_parent: str = ""
-    intended_price: Decimal | None = None
-    cause_at_ns: int = 0
-    orders: list[OrderId] = field(default_factory=list)
-    over: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class TradeView:
-    """One trade on this account. `positions`: venue position id -> signed quantity, from deals."""
-
-    trade_id: TradeId
-    strategy: Strategy
-    bot_version: str
-    symbol: Symbol
-    external: bool = False
-    legs: dict[int, LegView] = field(default_factory=dict)
-    positions: dict[str, Decimal] = field(default_factory=dict)
-    legs_used: int = 0
-    closed: bool = False
-    """A close of everything is done: what is left, if anything, is less than one step."""
-
-    @property
-    def position(self) -> Decimal:
-        """Signed quantity held, from deals."""
-        return sum(self.positions.values(), Decimal(0))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndedTrade:
-    """What must not be forgotten of a trade that ended, should a late fill wake it."""
-
-    strategy: Strategy
-    legs_used: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -193,16 +130,25 @@ class Book:
         return sum((self.orders[o].filled_quantity for o in view.orders), Decimal(0))
 
     def reserved_value(self, symbol: str = "") -> Decimal:
-        """Exposure held for approved OPEN legs that are not filled, in account currency."""
+        """Exposure held for what OPEN legs may still add to the deals, in account currency."""
         total = Decimal(0)
         for trade in self.trades.values():
             for view in trade.legs.values():
-                if view.over or view.leg.effect is not Effect.OPEN or view.leg.quantity == 0:
+                if view.leg.effect is not Effect.OPEN or view.leg.quantity == 0:
                     continue
                 if not symbol or view.symbol == symbol:
-                    left = max(view.leg.quantity - self.filled(view), Decimal(0))
-                    total += view.leg.reserved_value * left / view.leg.quantity
+                    total += view.leg.reserved_value * self._undealt(view) / view.leg.quantity
         return total
+
+    def _undealt(self, view: LegView) -> Decimal:
+        """What a leg may still fill, and what it has filled without deals on record."""
+        zero = Decimal(0)
+        orders = [self.orders[order_id] for order_id in view.orders]
+        owed = sum((max(o.filled_quantity - o.dealt_quantity, zero) for o in orders), zero)
+        if view.over:
+            return owed
+        known = sum((max(o.filled_quantity, o.dealt_quantity) for o in orders), zero)
+        return owed + max(view.leg.quantity - known, zero)
 
     def unresolved(self, symbol: str) -> tuple[OrderView, ...]:
         """Orders on the symbol whose outcome nobody knows yet."""
@@ -236,8 +182,8 @@ class Book:
                 return self.remembered[deal.order_id], "tag", False
         trade_id = self.position_trades.get(deal.venue_position_id)
         if trade_id is not None:
-            external = trade_id in self.trades and self.trades[trade_id].external
-            return trade_id, "ticket", external
+            known = self.trades.get(trade_id) or self.ended.get(trade_id)
+            return trade_id, "ticket", known is not None and known.external
         for order in self.orders.values():
             if deal.venue_order_id and order.venue_order_id == deal.venue_order_id:
                 return order.trade_id, "ticket", False
@@ -245,7 +191,7 @@ class Book:
 
     def _may_open(self, trade: TradeView) -> bool:
         return any(
-            self.orders[order_id].state in LIVE and view.leg.effect is Effect.OPEN
+            view.leg.effect is Effect.OPEN and self.orders[order_id].state in MAY_YET_FILL
             for view in trade.legs.values()
             for order_id in view.orders
         )
@@ -260,6 +206,8 @@ class Book:
                 leg.trade_id, verdict.strategy, verdict.symbol, bot_version=verdict.bot_version
             )
             trade.legs_used = max(trade.legs_used, leg.leg)
+            if leg.effect is Effect.OPEN:
+                trade.closed = False
             trade.legs[leg.leg] = LegView(
                 leg=leg,
                 cause_id=verdict.cause_id,
@@ -272,6 +220,7 @@ class Book:
                 trace_parent=verdict.trace_parent,
                 intended_price=facts.ask if leg.side.sign > 0 else facts.bid,
                 cause_at_ns=facts.now_ns,
+                quantity_step=facts.instrument.quantity_step if facts.instrument else Decimal(0),
             )
 
     def fold_order(self, event: OrderEvent, at_ns: int) -> str:
@@ -292,6 +241,10 @@ class Book:
             order.changed_at_ns = at_ns
         order.state = state
         self._take(order, event)
+        if isinstance(event, OrderFilled) and _opens(order):
+            self._reopen(order.trade_id)
+            if event.venue_position_id:
+                self._remember_position(event.venue_position_id, order.trade_id)
         self._settle(order.trade_id)
         return oddity
 
@@ -313,7 +266,15 @@ class Book:
         if order is not None:
             order.dealt_quantity += deal.quantity
             order.venue_position_id = order.venue_position_id or deal.venue_position_id
+        if deal.entry is not DealEntry.OUT:
+            self._reopen(event.trade_id)
         self._settle(event.trade_id)
+
+    def _reopen(self, trade_id: TradeId) -> None:
+        """More was opened than a close of everything had met."""
+        trade = self.trades.get(trade_id)
+        if trade is not None:
+            trade.closed = False
 
     def _begin(
         self,
@@ -331,7 +292,7 @@ class Book:
             strategy=ended.strategy if ended else strategy,
             bot_version=bot_version,
             symbol=symbol,
-            external=external,
+            external=ended.external if ended else external,
             legs_used=ended.legs_used if ended else 0,
         )
         return trade
@@ -367,7 +328,9 @@ class Book:
             case OrderSealed():
                 order.sealed = True
                 order.never_sent = event.never_sent
-            case OrderDeclined() | OrderInDoubt() | OrderPresumedAbsent() | _:
+            case OrderDeclined():
+                order.declined = event.code
+            case OrderInDoubt() | OrderPresumedAbsent() | OrderAbsent():
                 pass
 
     def _settle(self, trade_id: TradeId) -> None:
@@ -378,8 +341,8 @@ class Book:
         for view in trade.legs.values():
             if not view.over:
                 view.over = self._leg_over(trade, view)
-                if view.over and view.leg.close_all and self._closed_all(trade, view):
-                    trade.closed = True
+            if view.over and view.leg.close_all and not trade.closed:
+                trade.closed = self._is_last(trade, view) and self._closed_all(trade, view)
         at_rest = all(
             view.over and all(self.orders[o].at_rest for o in view.orders)
             for view in trade.legs.values()
@@ -397,31 +360,47 @@ class Book:
             return False
         if view.leg.effect is Effect.OPEN:
             return True
-        if any(order.owed for order in last.values()):
-            return False
         if not view.leg.close_all:
-            return self.filled(view) >= view.leg.quantity or not trade.positions
+            return not self._owed(trade) and (
+                self.filled(view) >= view.leg.quantity or not trade.positions
+            )
         return self._closed_all(trade, view)
 
+    def _owed(self, trade: TradeView) -> bool:
+        return any(self.orders[o].owed for view in trade.legs.values() for o in view.orders)
+
+    def _is_last(self, trade: TradeView, view: LegView) -> bool:
+        return view.leg.leg == max(trade.legs)
+
     def _closed_all(self, trade: TradeView, view: LegView) -> bool:
-        """Every position the trade holds has been dealt with by a part of this leg, to its end."""
-        done = {
+        """Nothing of the trade is left to close, and nothing of it may yet come."""
+        if self._owed(trade) or self._may_open(trade):
+            return False
+        last = self.last_attempts(view).values()
+        filled = {
             order.submitting.position_ref
-            for order in self.last_attempts(view).values()
-            if order.submitting and order.state is not OrderState.DECLINED
+            for order in last
+            if order.submitting and order.state is OrderState.FILLED
         }
-        return bool(done) and ("" in done or all(ref in done for ref in trade.positions))
+        nothing_left = any(order.declined == NOTHING_LEFT for order in last)
+        for ref, held in trade.positions.items():
+            if view.quantity_step:
+                if abs(held) >= view.quantity_step:
+                    return False
+            elif not nothing_left and ref not in filled and "" not in filled:
+                return False
+        return nothing_left or all(order.state is not OrderState.DECLINED for order in last)
 
     def _attempt_over(self, order: OrderView) -> bool:
         """FILLED to what this attempt asked for, or refused for good."""
         if order.state is OrderState.REFUSED:
-            return order.refusal is not None and order.refusal.refusal in NEVER_RETRIED
+            refusal = order.refusal.refusal if order.refusal else None
+            if not _opens(order):
+                return refusal is RefusalClass.NOTHING_TO_CLOSE
+            return refusal in NEVER_RETRIED
         if order.state is not OrderState.FILLED or order.submitting is None:
             return False
-        return (
-            order.submitting.effect is Effect.OPEN
-            or order.filled_quantity >= order.submitting.quantity
-        )
+        return _opens(order) or order.filled_quantity >= order.submitting.quantity
 
     def last_attempts(self, view: LegView) -> dict[int, OrderView]:
         """Part -> its newest attempt."""
@@ -437,7 +416,7 @@ class Book:
                 del self.orders[order_id]
                 self.remembered[order_id] = trade.trade_id
         self.ended[trade.trade_id] = EndedTrade(
-            strategy=trade.strategy, legs_used=trade.legs_used
+            strategy=trade.strategy, legs_used=trade.legs_used, external=trade.external
         )
         _bound(self.remembered)
         _bound(self.ended)
@@ -446,6 +425,10 @@ class Book:
         self.position_trades.pop(venue_position_id, None)
         self.position_trades[venue_position_id] = trade_id
         _bound(self.position_trades)
+
+
+def _opens(order: OrderView) -> bool:
+    return order.submitting is not None and order.submitting.effect is Effect.OPEN
 
 
 def _bound(memory: dict[Key, Value]) -> None:

@@ -95,9 +95,7 @@ def find_binary() -> Path:
     )
 
 
-def write_config(
-    folder: Path, *, port: int, monitor_port: int, max_file: int = MAX_FILE
-) -> Path:
+def write_config(folder: Path, *, port: int, monitor_port: int, max_file: int = MAX_FILE) -> Path:
     """Write the server's configuration into the folder. Raises OurMistake if that cannot be."""
     config = folder / "nats.conf"
     try:
@@ -220,7 +218,7 @@ def _locked(folder: Path) -> Iterator[tuple[int, ...]]:
     if os.name == "nt":
         yield ()
         return
-    import fcntl  # noqa: PLC0415  # not on Windows
+    import fcntl  # not on Windows
 
     descriptor = os.open(folder / "nats.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -124,11 +124,19 @@ class Log(Protocol):
     """The one record. See the module's text for what the answers mean."""
 
     async def append(self, append: Append) -> Answer:
-        """Append one event. Never raises for anything the network or the server did."""
+        """Append one event. Never raises for anything the network or the server did.
+
+        Raises OurMistake for an append that could never be stored as meant (append_rules). A
+        cancelled call is an `Unknown` that nobody heard.
+        """
         ...
 
     async def append_batch(self, appends: Sequence[Append]) -> Answer:
-        """Append all or nothing. `Mine.sequence` is that of the last; the others directly precede it."""
+        """Append all or nothing. `Mine.sequence` is that of the last; the others directly precede it.
+
+        `Exists` says that at least one of them is on record, not that all are. Which condition
+        failed is not told: it is `Stale` unless every condition is create-once, then `Exists`.
+        """
         ...
 
     def read(self, after: int, subjects: Sequence[str] = ()) -> AsyncIterator[Entry]:
@@ -136,6 +144,9 @@ class Log(Protocol):
 
         `subjects` filters by subject patterns (NATS wildcards); empty means all. Reconnects by
         itself and continues where it was. Never skips an entry.
+
+        Raises OurMistake if the log ends before `after`, or, after a reconnect, before what was
+        read: then it is another log, or an older copy of this one.
         """
         ...
 

@@ -24,6 +24,7 @@ from nats.aio.subscription import Subscription
 from argos_common.domain.errors import OurMistake
 
 WAITING_EVERY_S = 3.0
+_LOOK_S = 0.1
 
 
 class NotSent(Exception):
@@ -174,24 +175,21 @@ class NatsConnection:
         waited_s = 0.0
         try:
             while True:
-                step_s = WAITING_EVERY_S
-                if timeout_s is not None:
-                    step_s = min(step_s, max(0.0, timeout_s - waited_s))
-                done, _ = await asyncio.wait({connecting}, timeout=min(step_s, 0.2))
+                done, _ = await asyncio.wait({connecting}, timeout=_LOOK_S)
                 if done:
                     connecting.result()
                     self._open = True
                     return
-                waited_s = self._still_waiting(waited_s, min(step_s, 0.2), timeout_s)
+                waited_s = self._still_waiting(waited_s, timeout_s)
         except BaseException:
             connecting.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
             await self.close()
             raise
 
-    def _still_waiting(self, before_s: float, step_s: float, timeout_s: float | None) -> float:
+    def _still_waiting(self, before_s: float, timeout_s: float | None) -> float:
         """The new waiting time. Raises OurMistake when waiting is over or pointless."""
-        now_s = before_s + step_s
+        now_s = before_s + _LOOK_S
         where = self.settings.url
         if self._refused:
             raise OurMistake(
@@ -283,6 +281,6 @@ async def connect(
 
 def _check_nkeys() -> None:
     try:
-        import nkeys  # noqa: F401, PLC0415  # optional: only whoever uses keys needs it
+        import nkeys  # noqa: F401  # optional: only whoever uses keys needs it
     except ImportError as error:
         raise OurMistake("nkeys are not installed: install the nkeys package") from error

@@ -164,12 +164,12 @@ class NatsLog:
             raise LogUnavailable(str(error)) from error
         answer = json.loads(reply.data)
         assert isinstance(answer, dict)  # noqa: S101  # the server's own format
-        error = answer.get("error")
-        if error is None:
+        refusal = answer.get("error")
+        if refusal is None:
             return answer
-        if error.get("err_code") == NOT_FOUND_MESSAGE:
+        if refusal.get("err_code") == NOT_FOUND_MESSAGE:
             return None
-        raise LogUnavailable(f"{error.get('description')} (error {error.get('err_code')})")
+        raise LogUnavailable(f"{refusal.get('description')} (error {refusal.get('err_code')})")
 
 
 def parse_time_ns(text: str) -> int:

@@ -104,7 +104,7 @@ class _Feed:
 class NatsReader:
     """One ordered reading; `entries` is used once."""
 
-    def __init__(  # noqa: PLR0913  # made in one place, by NatsLog
+    def __init__(
         self,
         connection: NatsConnection,
         stream: str,
@@ -230,7 +230,7 @@ class NatsReader:
         if error is None:
             return answer
         text = f"{error.get('description')} (error {error.get('err_code')})"
-        if self._opened or int(error.get("code", 0)) >= 500:  # noqa: PLR2004  # HTTP's meaning
+        if self._opened or int(error.get("code", 0)) >= 500:
             raise NoAnswer(text)  # a server that is still starting: try again
         raise OurMistake(f"the log {self._stream} cannot be read: {text}")
 

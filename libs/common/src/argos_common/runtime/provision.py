@@ -94,10 +94,7 @@ def differences(wanted: _JSON, found: _JSON) -> list[str]:
     """One sentence for each field that differs. The server leaves out what is false or none."""
     sentences = []
     for field, value in wanted.items():
-        default: object = "none" if field == "compression" else False if value is False else None
-        if field in {"max_age"}:
-            default = 0
-        actual = found.get(field, default)
+        actual = found.get(field, False if isinstance(value, bool) else None)
         if actual != value:
             sentences.append(f"{field} is {actual!r}, must be {value!r}")
     sentences += [
@@ -162,4 +159,8 @@ def _error_code(answer: _JSON) -> int:
 
 def _error_text(answer: _JSON) -> str:
     error = answer.get("error")
-    return f"{error.get('description')} (error {_error_code(answer)})" if isinstance(error, dict) else ""
+    return (
+        f"{error.get('description')} (error {_error_code(answer)})"
+        if isinstance(error, dict)
+        else ""
+    )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
 
 from argos_common.runtime.clock import SystemClock
+
 from argos_mt5_node.simulator.broker import SimulatedBroker
 from argos_mt5_node.simulator.server import SimulatorServer
 from argos_mt5_node.simulator.store import BrokerStore, StateMismatchError
@@ -64,9 +66,12 @@ def main() -> int:
     broker = SimulatedBroker(
         arguments.seed, accounts, symbols, now_ns=now_ns, clock=server_clock, deposit=False
     )
-    store = BrokerStore(arguments.state_dir)
     try:
+        store = BrokerStore(arguments.state_dir)
         store.restore(broker)
+    except sqlite3.OperationalError as error:
+        print(f"cannot open the books in {arguments.state_dir}: {error}", file=sys.stderr)  # noqa: T201 - a command
+        return 2
     except StateMismatchError as error:
         print(f"cannot use {arguments.state_dir}: {error}", file=sys.stderr)  # noqa: T201 - a command
         return 2

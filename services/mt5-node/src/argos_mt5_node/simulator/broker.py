@@ -160,9 +160,7 @@ class SimulatedBroker:
         while scheduled and scheduled[0].due_ns <= now_ns:
             item = heapq.heappop(scheduled)
             book = self.state.books[item.login]
-            intake.run_scheduled(
-                self.state, book, item.request, item.due_ns, item.received_ns
-            )
+            intake.run_scheduled(self.state, book, item.request, item.due_ns, item.received_ns)
             triggers.refresh_watches(self.state, self._watches)
 
     def _roll_over(self, now_ns: int) -> None:
@@ -234,7 +232,7 @@ class SimulatedBroker:
         book = self.book(login)
         return [o for o in book.history if book.is_visible(o.visible_ns, o.time_done_ns, now_ns)]
 
-    def arm(  # noqa: PLR0913 - the switchboard's words
+    def arm(
         self,
         login: int,
         name: str,

@@ -3,7 +3,8 @@
 Operations (argument types are JSON; decimals are strings; every one answers code 1 or an error
 sentence with code -2):
 
-    control.status                               -> {seed, now_ns, logins, symbols, tick_ms}
+    control.status                               -> {seed, now_ns, logins, symbols, tick_ms,
+                                                     unanswered: calls that will never return}
     control.faults                               -> the catalogue {name: {kind, meaning, defaults}}
     control.armed                                -> [{login, name, count, rate_ppm, params}]
     control.arm      login, name [, count, rate_ppm, params]     login 0: every account
@@ -176,7 +177,12 @@ class SimulatorControl:
             raise ControlError(text)
         return value
 
-    def arm(  # noqa: PLR0913 - the switchboard's words
+    def status(self) -> dict[str, Any]:
+        """Seed, time, logins, symbols, and how many calls will never be answered."""
+        found: dict[str, Any] = self.call("status")
+        return found
+
+    def arm(
         self,
         login: int,
         name: str,
@@ -216,5 +222,3 @@ class SimulatorControl:
     def kill_terminal(self, path: str) -> None:
         """Close every connection of a terminal, also of calls in flight."""
         self.call("kill_terminal", path=path)
-
-

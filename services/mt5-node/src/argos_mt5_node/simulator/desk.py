@@ -5,7 +5,7 @@ One terminal (an installation path) is logged in to one account at a time, for a
 and the delay of the answer; it never blocks. Operations and their arguments:
 
     initialize, login   login, password, server (all optional for initialize)
-    ready               -
+    ready               login (optional)
     terminal_info, account_info, symbols, symbols_total, positions, orders    -
     symbol_info, symbol_info_tick, symbol_select                              symbol [, enable]
     history_orders, history_deals     from, to (server seconds) | ticket | position
@@ -101,7 +101,7 @@ class TerminalDesk:
         """Answer one operation of a client of the terminal at ``path``."""
         self.broker.advance(now_ns)
         session = self.sessions.setdefault(path, Session())
-        login = session.login or 0
+        login = int(args.get("login") or session.login or 0)
         board = self.broker.state.switchboard
         if board.active(login, "frozen_terminal") is not None:
             return Answer(after_ms=None)

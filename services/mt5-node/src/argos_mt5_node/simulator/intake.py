@@ -59,9 +59,7 @@ def _numbered(state: BrokerState, result: TradeResult) -> TradeResult:
     return replace(result, request_id=state.next_request - 1)
 
 
-def _with_faults(
-    state: BrokerState, book: Book, request: TradeRequest, now_ns: int
-) -> TradeResult:
+def _with_faults(state: BrokerState, book: Book, request: TradeRequest, now_ns: int) -> TradeResult:
     board, login = state.switchboard, book.spec.login
     manual = board.take(login, "manual_trade")
     if manual is not None:
@@ -146,9 +144,7 @@ def _manual(symbol: str, side: int, volume: Decimal) -> TradeRequest:
     )
 
 
-def manual_trade(
-    state: BrokerState, book: Book, request: TradeRequest, now_ns: int
-) -> TradeResult:
+def manual_trade(state: BrokerState, book: Book, request: TradeRequest, now_ns: int) -> TradeResult:
     """A human acts on the account: reason 0 and magic 0, no fault applies."""
     request = replace(request, magic=0)
     cause = Cause(
@@ -196,9 +192,7 @@ def _place(
     )
 
 
-def _modify(
-    state: BrokerState, book: Book, request: TradeRequest, now_ns: int
-) -> TradeResult:
+def _modify(state: BrokerState, book: Book, request: TradeRequest, now_ns: int) -> TradeResult:
     order = book.orders[request.order]
     changed = replace(
         order,
@@ -218,17 +212,13 @@ def cancel(book: Book, order: Order, end_state: int, now_ns: int) -> None:
     book.finish_order(replace(order, state=end_state, time_done_ns=now_ns, visible_ns=now_ns))
 
 
-def _remove(
-    state: BrokerState, book: Book, request: TradeRequest, now_ns: int
-) -> TradeResult:
+def _remove(state: BrokerState, book: Book, request: TradeRequest, now_ns: int) -> TradeResult:
     order = book.orders[request.order]
     cancel(book, order, c.STATE_CANCELED, now_ns)
     return state.result(c.DONE, order.symbol, now_ns, order=order.ticket)
 
 
-def _set_stops(
-    state: BrokerState, book: Book, request: TradeRequest, now_ns: int
-) -> TradeResult:
+def _set_stops(state: BrokerState, book: Book, request: TradeRequest, now_ns: int) -> TradeResult:
     position = find_position(book, request)
     if position is None:
         return state.result(c.POSITION_CLOSED, request.symbol, now_ns)

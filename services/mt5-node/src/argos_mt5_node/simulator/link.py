@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from argos_mt5_node.simulator.constants import RES_TEXT
 from argos_mt5_node.simulator.desk import TerminalDesk
-from argos_mt5_node.simulator.protocol import HEADER, body_length, pack, unpack
+from argos_mt5_node.simulator.protocol import HEADER, FrameError, body_length, pack, unpack
 
 Outcome = tuple[int, str, Any]  # code, detail, JSON value
 
@@ -36,7 +36,7 @@ class LinkEchoError(OSError):
     """The answer belongs to another call."""
 
 
-class CallNeverReturns(RuntimeError):  # noqa: N818 - a simulated hang, not an error of ours
+class CallNeverReturns(RuntimeError):
     """In-process only: the real call would block forever."""
 
 
@@ -107,8 +107,9 @@ class SocketLink:
         """Connect. Raises LinkUnavailableError."""
         if self._socket is not None:
             return
+        address = self._resolve()
         try:
-            connected = socket.create_connection(self._resolve(), timeout=5.0)
+            connected = socket.create_connection(address, timeout=5.0)
         except OSError:
             message = "Pipe server didn't answer in 60 sec"
             raise LinkUnavailableError(message) from None
@@ -156,7 +157,7 @@ class SocketLink:
             raise LinkSendError(str(error)) from error
         try:
             answer = unpack(self._read(body_length(self._read(HEADER.size))))
-        except OSError as error:
+        except (OSError, FrameError) as error:
             raise LinkReceiveError(str(error)) from error
         if answer["id"] != self._next_id:
             raise LinkEchoError(operation)

@@ -144,9 +144,7 @@ def is_in_group(symbol: str, group: str) -> bool:
     return inside
 
 
-def login_arguments(
-    args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]
-) -> Fields:
+def login_arguments(args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]) -> Fields:
     """Arguments of initialize/login; a keyword overrides a position. Unknown keys are ignored."""
     if len(args) > len(names):
         raise ParseError(INVALID)

@@ -19,7 +19,7 @@ from argos_mt5_node.simulator.valuation import cents, profit
 _AVERAGE = Decimal("0.00000001")
 
 
-def apply_fill(  # noqa: PLR0913 - one execution
+def apply_fill(
     state: BrokerState,
     book: Book,
     cause: Cause,
@@ -195,9 +195,7 @@ def _reduce(
         book.drop_position(held.ticket, lag_ns)
         return gain, held.swap
     swap = cents(held.swap * volume / held.volume)
-    rest = replace(
-        held, volume=held.volume - volume, swap=held.swap - swap, time_update_ns=now_ns
-    )
+    rest = replace(held, volume=held.volume - volume, swap=held.swap - swap, time_update_ns=now_ns)
     book.put_position(rest, lag_ns)
     return gain, swap
 

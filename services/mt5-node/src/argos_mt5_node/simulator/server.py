@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from argos_common.runtime.clock import Clock
+
 from argos_mt5_node.simulator.broker import SimulatedBroker
 from argos_mt5_node.simulator.constants import RES_INVALID_PARAMS, RES_OK
 from argos_mt5_node.simulator.control import ControlDesk
@@ -54,17 +55,20 @@ class SimulatorServer:
         self._control = ControlDesk(broker)
         self._clients: dict[_Client, None] = {}
         self._stop = asyncio.Event()
+        self._unanswered = 0
 
     async def run(self, port: int) -> None:
         """Listen on 127.0.0.1 (port 0: any), write the port file, serve until stopped."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            with suppress(NotImplementedError):  # Windows: the process is simply terminated
+                loop.add_signal_handler(number, self._stop.set)
         server = await asyncio.start_server(self._serve, "127.0.0.1", port)
         bound = server.sockets[0].getsockname()[1]
         self._publish(bound)
         print(f"simulated MetaTrader 5 broker on 127.0.0.1:{bound}", flush=True)  # noqa: T201 - the starter reads it
         ticker = asyncio.create_task(self._tick())
+        ticker.add_done_callback(lambda _task: self._stop.set())
         try:
             await self._stop.wait()
         finally:
@@ -128,6 +132,8 @@ class SimulatorServer:
             answer = self._kill_terminal(args)
         elif operation.startswith("control."):
             answer, text = self._control.call(operation, args, now_ns)
+            if operation == "control.status":
+                answer.value["unanswered"] = self._unanswered
         else:
             client.path = path
             try:
@@ -136,6 +142,7 @@ class SimulatorServer:
                 answer = Answer(code=RES_INVALID_PARAMS)
         self._store.save(self._broker, force=operation.startswith("control."))
         if answer.after_ms is None:
+            self._unanswered += 1
             return
         frame = pack(
             {"id": message["id"], "code": answer.code, "text": text, "value": answer.value}

@@ -66,9 +66,13 @@ class BrokerStore:
     """Saves and restores one broker in ``<directory>/broker.sqlite3``."""
 
     def __init__(self, directory: Path) -> None:
-        """Open or create the database."""
+        """Open or create the database, for this process alone.
+
+        Raises sqlite3.OperationalError if another process has it.
+        """
         directory.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(directory / "broker.sqlite3", isolation_level=None)
+        self._db = sqlite3.connect(directory / "broker.sqlite3", isolation_level=None, timeout=1.0)
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
@@ -137,20 +141,18 @@ class BrokerStore:
             entry = live.get(ticket)
             if entry is None:
                 self._db.execute(
-                    f"DELETE FROM {table} WHERE login = ? AND ticket = ?",  # noqa: S608 - ours
+                    f"DELETE FROM {table} WHERE login = ? AND ticket = ?",  # noqa: S608 - the table is our own literal
                     (login, ticket),
                 )
             else:
                 self._db.execute(
-                    f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)",  # noqa: S608 - ours
+                    f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)",  # noqa: S608 - the table is our own literal
                     (login, ticket, encode(entry)),
                 )
 
-    def _append(
-        self, table: str, login: int, start: int, entries: Sequence[Deal | Order]
-    ) -> None:
+    def _append(self, table: str, login: int, start: int, entries: Sequence[Deal | Order]) -> None:
         self._db.executemany(
-            f"INSERT INTO {table} VALUES (?, ?, ?)",  # noqa: S608 - ours
+            f"INSERT INTO {table} VALUES (?, ?, ?)",  # noqa: S608 - the table is our own literal
             ((login, n, encode(entry)) for n, entry in enumerate(entries[start:], start)),
         )
 
@@ -199,7 +201,7 @@ class BrokerStore:
         self._saved_history[login] = len(book.history)
 
     def _rows(self, table: str, login: int, order: str) -> list[tuple[str]]:
-        query = f"SELECT body FROM {table} WHERE login = ? ORDER BY {order}"  # noqa: S608 - ours
+        query = f"SELECT body FROM {table} WHERE login = ? ORDER BY {order}"  # noqa: S608 - the table is our own literal
         return self._db.execute(query, (login,)).fetchall()
 
 

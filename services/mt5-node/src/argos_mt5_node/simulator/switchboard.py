@@ -121,8 +121,8 @@ class Armed:
     since_ns: int
 
 
-class UnknownFaultError(ValueError):
-    """The name or a parameter is not in the catalogue."""
+class FaultError(ValueError):
+    """The name or a parameter is not in the catalogue, or the count or rate makes no sense."""
 
 
 class Switchboard:
@@ -147,12 +147,18 @@ class Switchboard:
         spec = FAULTS.get(name)
         if spec is None:
             message = f"unknown fault {name!r}; known: {', '.join(FAULTS)}"
-            raise UnknownFaultError(message)
+            raise FaultError(message)
+        if count is not None and count < 1:
+            message = f"count is {count}: arm a fault for at least one occasion"
+            raise FaultError(message)
+        if rate_ppm is not None and not 0 <= rate_ppm <= 1_000_000:
+            message = f"rate_ppm is {rate_ppm}: it goes from 0 to 1000000"
+            raise FaultError(message)
         merged = dict(spec.defaults)
         for key, value in (params or {}).items():
             if key not in merged:
                 message = f"fault {name!r} has no parameter {key!r}; it has: {', '.join(merged)}"
-                raise UnknownFaultError(message)
+                raise FaultError(message)
             merged[key] = type(merged[key])(value)
         self.armed.setdefault(login, {})[name] = Armed(merged, count, rate_ppm, now_ns)
 

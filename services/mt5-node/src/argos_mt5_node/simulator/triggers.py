@@ -137,9 +137,7 @@ def _fire_position(
         broker_close(state, book, position, c.REASON_TP, text, now_ns)
 
 
-def _fire_order(
-    state: BrokerState, book: Book, order: Order, quote: Quote, now_ns: int
-) -> None:
+def _fire_order(state: BrokerState, book: Book, order: Order, quote: Quote, now_ns: int) -> None:
     buying = order.type in c.BUYING
     price = quote.ask if buying else quote.bid
     below, level = _activation(order)
@@ -204,9 +202,7 @@ def _stop_out(state: BrokerState, book: Book, now_ns: int) -> None:
         now = standing(state.market, book, now_ns)
         if not now.margin or now.level >= book.spec.stop_out_percent:
             return
-        open_now = [
-            p for p in book.positions.values() if state.market.is_open(p.symbol, now_ns)
-        ]
+        open_now = [p for p in book.positions.values() if state.market.is_open(p.symbol, now_ns)]
         if not open_now:
             return
         currency = book.spec.currency

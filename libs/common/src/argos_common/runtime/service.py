@@ -1,0 +1,360 @@
+"""The skeleton of every service process: what is the same in all of them, once.
+
+    environment -> logs -> fleet.toml -> telemetry, metrics, health -> NATS -> the service's own main
+
+`main` gets a `Context` and runs until `context.stopping` is set (SIGTERM, SIGINT, or the parent is
+gone); then it stops taking in, finishes what it holds and returns. It has `DRAIN_S` for that.
+An `ArgosError` ends the process with its sentence and exit code 1 (2: the configuration); whatever
+else is raised is a bug: its traceback goes to the log file, one sentence to stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from argos_common.domain.errors import ArgosError, ConfigMistake, OurMistake
+from argos_common.domain.node import Beat
+from argos_common.runtime.bus import Bus
+from argos_common.runtime.clock import Clock, SystemClock
+from argos_common.runtime.credentials import read_secret_file
+from argos_common.runtime.entropy import Entropy, SystemEntropy
+from argos_common.runtime.environment import Environment, read_environment
+from argos_common.runtime.event_loop import run_loop
+from argos_common.runtime.fleet import Fleet
+from argos_common.runtime.health import HealthServer, Pulse
+from argos_common.runtime.log import Log
+from argos_common.runtime.logs import Logger, close_logs, configure_logs, redact
+from argos_common.runtime.metered_log import MeteredLog
+from argos_common.runtime.metrics import Metrics
+from argos_common.runtime.nats_bus import NatsBus
+from argos_common.runtime.nats_connection import (
+    NatsConnection,
+    NatsEvents,
+    NatsSettings,
+    NoAnswer,
+    NobodyThere,
+    NotSent,
+    connect,
+)
+from argos_common.runtime.nats_log import NatsLog
+from argos_common.runtime.provision import ensure_stream, verify_sync_always
+from argos_common.runtime.settings import load_fleet
+from argos_common.runtime.telemetry import Telemetry, open_telemetry
+from argos_common.wire.codec import pack
+from argos_common.wire.subjects import BEAT, token
+
+BEAT_EVERY_S = 1.0
+DRAIN_S = 5.0
+PARENT_EVERY_S = 0.5
+
+Main = Callable[["Context"], Awaitable[None]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """What a service is given. `name` is unique in the fleet, also for one of several nodes."""
+
+    name: str
+    incarnation: str
+    clock: Clock
+    entropy: Entropy
+    environment: Environment
+    fleet: Fleet
+    state_dir: Path
+    telemetry: Telemetry
+    metrics: Metrics
+    logger: Logger
+    pulse: Pulse
+    connection: NatsConnection | None = None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: str = ""
+    _log: Log | None = None
+    _bus: Bus | None = None
+
+    @property
+    def log(self) -> Log:
+        if self._log is None:
+            raise OurMistake(f"{self.name} has no log")
+        return self._log
+
+    @property
+    def bus(self) -> Bus:
+        if self._bus is None:
+            raise OurMistake(f"{self.name} has no bus")
+        return self._bus
+
+    @property
+    def connected(self) -> bool:
+        """Whether NATS is there at this moment."""
+        return self.connection is not None and self.connection.is_connected
+
+    def stop(self, failure: str = "") -> None:
+        """End the process in an orderly way; with a sentence, as a failure."""
+        self.failure = self.failure or failure
+        self.stopping.set()
+
+    async def run_until_stopped(self, *work: Coroutine[object, object, None]) -> None:
+        """Run all of it at once, cancel it when the service is to stop; raise what one raises."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in work]
+            await self.stopping.wait()
+            for task in tasks:
+                task.cancel()
+
+
+def run_service(name: str, main: Main, *, needs_nats: bool = True) -> int:
+    """Run a service until it is told to stop; the process's exit code."""
+    try:
+        environment = read_environment(os.environ)
+        full_name = f"{name}-{environment.node}" if environment.node else name
+        clock, entropy = SystemClock(), SystemEntropy()
+        incarnation = entropy.token(6).hex()
+        logger = configure_logs(
+            full_name, environment.state, incarnation, clock, environment.log_level
+        )
+    except ArgosError as error:
+        return _ended_by(error, name)
+    try:
+        fleet = load_fleet(environment.config)
+        context = Context(
+            name=token(full_name),
+            incarnation=incarnation,
+            clock=clock,
+            entropy=entropy,
+            environment=environment,
+            fleet=fleet,
+            state_dir=environment.state,
+            telemetry=open_telemetry(
+                full_name, incarnation, environment.state, entropy, environment.otlp_endpoint
+            ),
+            metrics=Metrics(full_name, incarnation),
+            logger=logger,
+            pulse=Pulse(moved_ns=clock.monotonic_ns()),
+        )
+        run_loop(_run(context, main, needs_nats=needs_nats))
+        logger.info("stopped", failure=context.failure)
+        return _ended_by(OurMistake(context.failure), name) if context.failure else 0
+    except BaseException as error:  # noqa: BLE001  # the last resort: nothing may reach the user raw
+        return _failed(error, name, logger)
+    finally:
+        close_logs()
+
+
+async def _run(context: Context, main: Main, *, needs_nats: bool) -> None:
+    async with AsyncExitStack() as stack:
+        stack.callback(context.telemetry.close)
+        health = HealthServer(
+            context.metrics, context.pulse, context.clock, context.environment.metrics_port
+        )
+        stack.callback(health.close)
+        _watch_signals(context)
+        _write_run_file(context, health.port)
+        helpers = [asyncio.create_task(_watch_parent(context))]
+        stack.push_async_callback(_cancel, helpers)
+        context.logger.info("starting", pid=os.getpid(), metrics_port=health.port)
+        if needs_nats:
+            starting = asyncio.create_task(_open_nats(context, stack))
+            if not await _finished_before_stop(context, starting):
+                return
+        helpers.append(asyncio.create_task(_beat(context)))
+        work = asyncio.ensure_future(main(context))
+        try:
+            if not await _finished_before_stop(context, work, cancel=False):
+                context.pulse.state, context.pulse.ready = "stopping", False
+                await _drain(context, work)
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+
+async def _finished_before_stop(
+    context: Context, task: asyncio.Future[None], *, cancel: bool = True
+) -> bool:
+    """Wait for a task or for the word to stop; raises what the task raises."""
+    stop = asyncio.create_task(_until_stopping(context))
+    both: set[asyncio.Future[None]] = {task, stop}
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+    if task.done():
+        task.result()
+        return True
+    if cancel:
+        await _cancel([task])
+    return False
+
+
+async def _until_stopping(context: Context) -> None:
+    await context.stopping.wait()
+
+
+async def _drain(context: Context, work: asyncio.Future[None]) -> None:
+    await asyncio.wait({work}, timeout=DRAIN_S)
+    if work.done():
+        work.result()
+    else:
+        context.logger.warning("not finished in time; ended anyway", seconds=DRAIN_S)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]] | list[asyncio.Future[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _open_nats(context: Context, stack: AsyncExitStack) -> None:
+    environment, logger = context.environment, context.logger
+    password = environment.nats_password_file
+    settings = NatsSettings(
+        url=environment.nats_url or context.fleet.nats_url or "nats://127.0.0.1:4222",
+        name=context.name,
+        user=environment.nats_user,
+        password=read_secret_file(Path(password)).reveal() if password else "",
+        nkey_seed_file=environment.nats_nkey_file,
+    )
+    connected = context.metrics.nats_connected
+
+    def away() -> None:
+        connected.set(0)
+        logger.warning("NATS is away; waiting for it")
+
+    def back() -> None:
+        connected.set(1)
+        logger.info("NATS is back")
+
+    events = NatsEvents(
+        waiting=logger.warning,
+        away=away,
+        back=back,
+        closed=lambda: context.stop("the connection to NATS is closed for good"),
+        violation=lambda text: logger.error("NATS refuses a subject", reason=text),
+    )
+    context.connection = await connect(settings, events)
+    stack.push_async_callback(context.connection.close)
+    connected.set(1)
+    await _check_stream(context, context.connection)
+    log = NatsLog(
+        context.connection, environment.generation, clock=context.clock, entropy=context.entropy
+    )
+    context._log = MeteredLog(log, context.metrics)  # noqa: SLF001  # set here, read-only for others
+    context._bus = NatsBus(context.connection)  # noqa: SLF001  # the same
+
+
+async def _check_stream(context: Context, connection: NatsConnection) -> None:
+    environment = context.environment
+    if environment.nats_monitor_url:
+        await verify_sync_always(environment.nats_monitor_url)
+    while True:
+        try:
+            await ensure_stream(
+                connection,
+                environment.generation,
+                max_bytes=environment.log_max_bytes,
+                replicas=environment.log_replicas,
+            )
+        except (NotSent, NobodyThere, NoAnswer) as error:
+            context.logger.warning("waiting for the log", reason=str(error))
+            await context.clock.sleep(1.0)
+        else:
+            return
+
+
+async def _beat(context: Context) -> None:
+    """Say every second that we live. A service that shares its loop with work that is stuck is late."""
+    subject = f"{BEAT}.{context.name}"
+    while True:
+        pulse = context.pulse
+        pulse.moved_ns = context.clock.monotonic_ns()
+        context.metrics.folded_sequence.set(pulse.sequence)
+        if context._bus is not None:  # noqa: SLF001  # a node has none
+            beat = Beat(
+                service=context.name,
+                incarnation=context.incarnation,
+                at_ns=context.clock.now_ns(),
+                state=pulse.state,
+                sequence=pulse.sequence,
+                detail=pulse.detail,
+                account=pulse.account,
+            )
+            await context.bus.publish(subject, pack(beat))
+        context.metrics.beats.inc()
+        await context.clock.sleep(BEAT_EVERY_S)
+
+
+def _watch_signals(context: Context) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, context.stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(context.stop))
+
+
+async def _watch_parent(context: Context) -> None:
+    """End with the supervisor: nobody else would restart or stop us."""
+    parent = context.environment.parent_pid
+    if not parent or os.name != "posix":
+        return
+    while os.getppid() == parent:
+        await context.clock.sleep(PARENT_EVERY_S)
+    context.logger.warning("the parent process is gone; stopping")
+    context.stop()
+
+
+def _write_run_file(context: Context, metrics_port: int) -> None:
+    path = context.state_dir / "run" / f"{context.name}.json"
+    text = json.dumps(
+        {
+            "service": context.name,
+            "pid": os.getpid(),
+            "incarnation": context.incarnation,
+            "metrics_port": metrics_port,
+            "started_ns": context.clock.now_ns(),
+        }
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise OurMistake(
+            f"the state folder {context.state_dir} cannot be written ({error.strerror})"
+        ) from None
+
+
+def _failed(error: BaseException, name: str, logger: Logger) -> int:
+    known = _argos_error(error)
+    if known is not None:
+        logger.error(str(known))
+        return _ended_by(known, name)
+    if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+        return 1
+    logger.error("failed unexpectedly", exc_info=error)
+    return _ended_by(
+        OurMistake(f"failed unexpectedly ({type(error).__name__}); its log file has the details"),
+        name,
+    )
+
+
+def _argos_error(error: BaseException) -> ArgosError | None:
+    """The first error meant for a person, looked for inside groups."""
+    if isinstance(error, ArgosError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for each in error.exceptions if (found := _argos_error(each))), None)
+    return None
+
+
+def _ended_by(error: ArgosError, name: str) -> int:
+    sys.stderr.write(redact(f"{name}: {error}\n"))
+    return 2 if isinstance(error, ConfigMistake) else 1

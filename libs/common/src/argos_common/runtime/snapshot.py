@@ -1,0 +1,110 @@
+"""Snapshots: a folded state in a file, so that a restart need not read the log from its beginning.
+
+Only a shortcut. Whatever is wrong with one (torn, changed, of another log, of an older program, ahead
+of the log) is said in one sentence, and the log is read from zero instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from argos_common.domain.errors import OurMistake, WireError
+from argos_common.wire.codec import from_json, to_json
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[T]):
+    """A state, and the last log entry it has folded."""
+
+    sequence: int
+    state: T
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a snapshot is not used; empty if there simply is none."""
+
+    sentence: str = ""
+
+
+def save_snapshot(
+    path: Path, state: object, *, generation: str, sequence: int, schema: int
+) -> None:
+    """Write a snapshot so that the file is the old or the new one, never a part.
+
+    `schema` counts up when the state's shape or meaning changes. Raises OurMistake.
+    """
+    body = to_json(state)
+    header = {
+        "generation": generation,
+        "sequence": sequence,
+        "schema": schema,
+        "sha256": hashlib.sha256(body.encode()).hexdigest(),
+    }
+    fresh = path.with_name(path.name + ".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(header, sort_keys=True) + "\n" + body + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OurMistake(
+            f"the snapshot {path} cannot be written ({error.strerror}): make room or correct the"
+            " folder's permissions"
+        ) from None
+
+
+def load_snapshot(
+    path: Path, kind: type[T], *, generation: str, schema: int, last_sequence: int
+) -> Snapshot[T] | Unusable:
+    """Read a snapshot. `last_sequence` is the log's last: nothing may be ahead of it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Unusable()
+    except (OSError, UnicodeDecodeError) as error:
+        return _unusable(path, f"cannot be read ({error})")
+    first, _, body = text.partition("\n")
+    body = body.removesuffix("\n")
+    try:
+        header = json.loads(first)
+        found = (header["generation"], int(header["schema"]), int(header["sequence"]))
+        checksum = header["sha256"]
+    except (ValueError, KeyError, TypeError):
+        return _unusable(path, "has no readable header")
+    if hashlib.sha256(body.encode()).hexdigest() != checksum:
+        return _unusable(path, "is damaged or incomplete")
+    if found[0] != generation:
+        return _unusable(path, f"is of log generation {found[0]}, not {generation}")
+    if found[1] != schema:
+        return _unusable(path, f"has schema {found[1]}, this program writes {schema}")
+    if found[2] > last_sequence:
+        return _unusable(path, f"stands at entry {found[2]}, the log ends at {last_sequence}")
+    try:
+        return Snapshot(found[2], from_json(kind, body))
+    except WireError as error:
+        return _unusable(path, f"holds something else ({error})")
+
+
+def _unusable(path: Path, why: str) -> Unusable:
+    return Unusable(f"the snapshot {path.name} {why}: it is ignored and the log is read again")
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # elsewhere a folder cannot be synced, and need not
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,41 @@
+"""Chance, from one seed: every draw of a simulation comes from here, in the order of the program."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Chance:
+    """Draws from one seeded source. `fork(name)` gives an independent one, the same for each name."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+        self._random = random.Random(seed)
+
+    def fork(self, name: str) -> Chance:
+        return Chance(f"{self._seed}/{name}")
+
+    def happens(self, probability: float) -> bool:
+        return probability > 0 and self._random.random() < probability
+
+    def between(self, low: float, high: float) -> float:
+        return self._random.uniform(low, high)
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number, both ends included."""
+        return self._random.randint(low, high)
+
+    def one_of(self, items: Sequence[T]) -> T:
+        return items[self._random.randrange(len(items))]
+
+    # The Entropy port, so that services draw from the seed too.
+
+    def token(self, size: int) -> bytes:
+        return self._random.randbytes(size)
+
+    def uniform(self, low: float, high: float) -> float:
+        return self._random.uniform(low, high)
