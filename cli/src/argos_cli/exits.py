@@ -5,6 +5,8 @@
     2  used wrongly, or the configuration cannot be used
     3  a check is red: the command did its work and found something wrong
     4  nobody there: the fleet, the log or the monitor cannot be reached
+
+No traceback reaches a user, unless ARGOS_DEBUG is set.
 """
 
 from __future__ import annotations
@@ -17,11 +19,10 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 import typer
-from typer.core import TyperGroup
-
 from argos_common.domain.errors import ArgosError, BadInput, ConfigMistake, OutcomeUnknown
 from argos_common.runtime.bus import NoReply
 from argos_common.runtime.log import LogUnavailable
+from typer.core import TyperGroup
 
 from argos_cli.output import say
 

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from argos_common.wire.codec import to_plain
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from argos_common.wire.codec import to_plain
 
 Tone = Literal["", "error", "good", "warn", "dim"]
 _STYLES: dict[Tone, str] = {

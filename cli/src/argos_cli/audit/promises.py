@@ -10,8 +10,8 @@
     venue agrees       no discrepancy stands open
     readable           every entry can be decoded, and no order did what its table calls illegal
 
-Pure. An account is routed to if its configuration, as it stood in the log when the signal did or
-later, names the signal's strategy.
+Pure. A signal is routed to the accounts whose configuration in force lists its strategy; one that
+none lists waits for the first configuration that does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from argos_common.domain.control import ConfigApplied
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, SignalId
 from argos_common.domain.order import LIVE, OrderFilled, OrderSubmitting
@@ -133,13 +134,11 @@ class Audit:
         match event:
             case SignalAccepted():
                 accounts = tuple(
-                    sorted(
-                        account
-                        for account, config in self.fold.configs.items()
-                        if any(route.strategy == event.strategy for route in config.strategies)
-                    )
+                    a for a in sorted(self.fold.configs) if self._lists(a, event.strategy)
                 )
                 self._signals[event.signal_id] = (sequence, event.strategy, accounts)
+            case ConfigApplied():
+                self._route_waiting(event.account)
             case VerdictGiven() if event.origin is Origin.SIGNAL:
                 key = (event.cause_id, event.account)
                 self._verdicts[key] = self._verdicts.get(key, 0) + 1
@@ -163,6 +162,16 @@ class Audit:
                 self._discrepancies.pop(event.discrepancy_id, None)
             case _:
                 pass
+
+    def _lists(self, account: Account, strategy: str) -> bool:
+        config = self.fold.configs.get(account)
+        return config is not None and any(r.strategy == strategy for r in config.strategies)
+
+    def _route_waiting(self, account: Account) -> None:
+        """A signal that no account listed is judged by the first one that does."""
+        for signal_id, (sequence, strategy, accounts) in self._signals.items():
+            if not accounts and self._lists(account, strategy):
+                self._signals[signal_id] = (sequence, strategy, (account,))
 
     def _one_live(self, event: OrderSubmitting, sequence: int) -> None:
         live = [

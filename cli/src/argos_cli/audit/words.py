@@ -130,9 +130,7 @@ def _control(
         case ConfigApplied():
             return f"configuration of {event.account} applied ({event.config_hash[:12]})"
         case ConfigProposed():
-            return (
-                f"configuration of {event.account} waits for approval: {'; '.join(event.raises)}"
-            )
+            return f"configuration of {event.account} waits for approval: {'; '.join(event.raises)}"
         case FlattenOrdered():
             what = event.symbol or "everything"
             return f"flatten {what} on {event.account} by {event.actor}: {event.reason}"

@@ -51,7 +51,7 @@ async def request(
             writer.close()
     head, _, content = raw.partition(b"\r\n\r\n")
     first = head.split(b"\r\n", 1)[0].split(b" ", 2)
-    if len(first) < 2 or not first[0].startswith(b"HTTP/"):  # noqa: PLR2004  # version and status
+    if len(first) < 2 or not first[0].startswith(b"HTTP/"):  # version and status
         raise ValueError(f"{url} gave no HTTP answer")
     return Response(int(first[1]), content)
 
@@ -71,7 +71,7 @@ async def get_json(url: str, who: str, timeout_s: float = TIMEOUT_S) -> object:
     """GET a JSON document. Raises Ended (not reachable) naming `who`."""
     try:
         response = await request(url, timeout_s=timeout_s)
-        if response.status != 200:  # noqa: PLR2004  # HTTP OK
+        if response.status != 200:  # HTTP OK
             raise ValueError(f"answered {response.status}")
         return response.json()
     except (OSError, TimeoutError, ValueError) as error:

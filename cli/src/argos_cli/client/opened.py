@@ -1,5 +1,7 @@
-"""Reaching a fleet: the running one of a state folder, a NATS server named by ARGOS_NATS_URL, or,
-where a command can do its work on a fleet that is stopped, the log in the folder itself.
+"""Reaching a fleet: its log, its bus, and what is on record of where it runs.
+
+That is the running fleet of a state folder; or a NATS server named by ARGOS_NATS_URL; or, where a
+command can do its work on a fleet that is stopped, the log in the folder itself.
 """
 
 from __future__ import annotations
@@ -129,9 +131,7 @@ async def _on_stopped_folder(state: Path) -> AsyncIterator[Opened]:
         try:
             settings = NatsSettings(url=server.url, name="cli")
             generation = before.generation if before else "g1"
-            async with _connected(
-                settings, generation, state, server.monitor_url, None
-            ) as opened:
+            async with _connected(settings, generation, state, server.monitor_url, None) as opened:
                 yield opened
         finally:
             await asyncio.to_thread(server.stop)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from argos_common.domain.control import Scope
 from argos_common.domain.ids import Account
 from argos_common.domain.node import CommandKind, CommandReply
@@ -121,12 +120,12 @@ def resume(
         raise usage("--reason is empty: say why it is safe to go on")
     what = f"account {account}" if account else "the whole fleet"
     if not yes:
-        typed = typer.prompt(f"New risk will start on {what}. Type {RELEASE_WORD} to go on", err=True)
+        typed = typer.prompt(
+            f"New risk will start on {what}. Type {RELEASE_WORD} to go on", err=True
+        )
         if typed.strip() != RELEASE_WORD:
             raise Ended(Code.FAILED, "nothing was changed: the kill is still engaged")
-    reply = run(
-        _ask(state, CommandKind.RELEASE, account, "", reason, actor or default_actor())
-    )
+    reply = run(_ask(state, CommandKind.RELEASE, account, "", reason, actor or default_actor()))
     _tell_reply(reply, as_json=as_json)
 
 
@@ -165,7 +164,7 @@ def flatten(
     run(_flatten(state, account, symbol, reason, actor or default_actor(), wait, as_json=as_json))
 
 
-async def _flatten(  # noqa: PLR0913  # the command's own options
+async def _flatten(  # the command's own options
     state: Path, account: str, symbol: str, reason: str, actor: str, wait_s: int, *, as_json: bool
 ) -> None:
     async with open_fleet(state) as opened:
@@ -190,7 +189,9 @@ async def _flatten(  # noqa: PLR0913  # the command's own options
     for name, held in ({} if as_json else left).items():
         show(f"still held: {held} {name}", "warn")
     if left:
-        raise Ended(Code.FAILED, f"not flat within {wait_s} s: see what is held with `argos trades`")
+        raise Ended(
+            Code.FAILED, f"not flat within {wait_s} s: see what is held with `argos trades`"
+        )
 
 
 async def until_flat(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from argos_common.wire.codec import to_plain
 from argos_common.wire.subjects import PREFIX
 
@@ -17,7 +16,7 @@ from argos_cli.audit.words import sentence, tone
 from argos_cli.client.history import Recorded, follow, read_now, to_line
 from argos_cli.client.opened import open_fleet
 from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption
-from argos_cli.exits import run
+from argos_cli.exits import run, usage
 from argos_cli.output import clock_text, say, show, show_json
 
 log = typer.Typer(no_args_is_help=True, help="The record of everything decided or happened.")
@@ -27,7 +26,7 @@ log = typer.Typer(no_args_is_help=True, help="The record of everything decided o
 def tail(
     state: StateOption = DEFAULT_STATE,
     from_: Annotated[
-        int, typer.Option("--from", min=1, help="First entry; the last 20 if left out.")
+        int, typer.Option("--from", min=0, help="First entry; 0: only the last 20.")
     ] = 0,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
     subject: Annotated[
@@ -39,9 +38,7 @@ def tail(
     run(_tail(state, from_, subject, follow_on=follow_on, as_json=as_json))
 
 
-async def _tail(
-    state: Path, first: int, subject: str, *, follow_on: bool, as_json: bool
-) -> None:
+async def _tail(state: Path, first: int, subject: str, *, follow_on: bool, as_json: bool) -> None:
     async with open_fleet(state, stopped_too=not follow_on) as opened:
         last = (await opened.log.status()).last_sequence
         after = first - 1 if first else (0 if subject else max(0, last - 20))
@@ -81,28 +78,30 @@ def _show(item: Recorded, *, as_json: bool) -> None:
         return
     text = sentence(event) if event is not None else "CANNOT BE DECODED: a dead letter"
     show(
-        f"{entry.sequence:>7}  {clock_text(entry.appended_ns)}  {item.kind:<20}  {text}", tone(event)
+        f"{entry.sequence:>7}  {clock_text(entry.appended_ns)}  {item.kind:<20}  {text}",
+        tone(event),
     )
 
 
 @log.command()
 def export(
     state: StateOption = DEFAULT_STATE,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The file; stdout if left out.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The file; stdout if left out.")] = None,
     from_: Annotated[int, typer.Option("--from", min=1, help="First entry.")] = 1,
 ) -> None:
     """Write entries with their raw bytes, one JSON object per line, for `argos replay`."""
-    run(_export(state, out, from_))
-
-
-async def _export(state: Path, out: Path | None, first: int) -> None:
-    async with open_fleet(state, stopped_too=True) as opened:
-        items = await read_now(opened.log, first - 1)
+    items = run(_stored(state, from_))
     lines = "".join(to_line(item) + "\n" for item in items)
     if out is None:
         sys.stdout.write(lines)
-    else:
+        return
+    try:
         out.write_text(lines, encoding="utf-8")
-        say(f"{len(items)} entries written to {out}", "good")
+    except OSError as error:
+        raise usage(f"{out} cannot be written ({error.strerror}): choose another --out") from None
+    say(f"{len(items)} entries written to {out}", "good")
+
+
+async def _stored(state: Path, first: int) -> list[Recorded]:
+    async with open_fleet(state, stopped_too=True) as opened:
+        return await read_now(opened.log, first - 1)

@@ -11,7 +11,9 @@ from argos_cli.exits import usage
 
 StateOption = Annotated[
     Path,
-    typer.Option("--state", envvar="ARGOS_STATE", help="The fleet's state folder.", show_default=True),
+    typer.Option(
+        "--state", envvar="ARGOS_STATE", help="The fleet's state folder.", show_default=True
+    ),
 ]
 ConfigOption = Annotated[
     Path,
@@ -33,7 +35,7 @@ def port_overrides(given: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for text in given:
         name, _, port = text.partition("=")
-        if not name or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004  # ports end there
+        if not name or not port.isdigit() or int(port) > 65_535:  # ports end there
             raise usage(f"--port {text!r} is not NAME=PORT: write for instance --port gateway=8700")
         found[name] = int(port)
     return found

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from argos_common.domain.errors import OurMistake
+from argos_common.domain.ids import Source
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.log import LogUnavailable
 
@@ -108,7 +108,7 @@ def _tell(fleet: EmbeddedFleet, *, as_json: bool) -> None:
         show(f"    {line}")
 
 
-def _sources(fleet: EmbeddedFleet) -> list[str]:
+def _sources(fleet: EmbeddedFleet) -> list[Source]:
     found = fleet.fleet.sources if fleet.fleet is not None else {}
     return [name for name, source in found.items() if source.token_files]
 
@@ -116,10 +116,10 @@ def _sources(fleet: EmbeddedFleet) -> list[str]:
 def curl_line(fleet: EmbeddedFleet) -> str:
     """A line for the shell that sends an entry of the first strategy, as TradingView would."""
     known = fleet.fleet
-    source = next((s for s in _sources(fleet) if known and known.sources[s].dialect == "argos"), "")
-    strategy = next(
-        (each for each in known.strategies.values() if source in each.sources), None
-    ) if known else None  # fmt: skip
+    if known is None:
+        return ""
+    source = next((s for s in _sources(fleet) if known.sources[s].dialect == "argos"), Source(""))
+    strategy = next((each for each in known.strategies.values() if source in each.sources), None)
     if strategy is None:
         return ""
     alert = {
@@ -130,7 +130,7 @@ def curl_line(fleet: EmbeddedFleet) -> str:
         "stopLoss": {"type": "stop", "amount": 0.005},
         "time": "NOW",
     }
-    body = json.dumps(alert).replace('"NOW"', '"\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'"')
+    body = json.dumps(alert).replace('"NOW"', "\"'$(date -u +%Y-%m-%dT%H:%M:%SZ)'\"")
     return f"curl --noproxy '*' -d '{body}' {fleet.webhook_url(source)}"
 
 

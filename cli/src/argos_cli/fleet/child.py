@@ -99,7 +99,7 @@ class Child:
             if self.ready_url:
                 response = await request(self.ready_url, timeout_s=2.0)
                 self.reason = response.body.decode("utf-8", "replace").strip()
-                return response.status == 200  # noqa: PLR2004  # HTTP OK
+                return response.status == 200  # HTTP OK
             if self.listens_on:
                 _, writer = await asyncio.open_connection("127.0.0.1", self.listens_on)
                 writer.close()

@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from argos_common.domain.config import AccountConfig
 from argos_common.runtime.fleet import Fleet, NodeSettings
+from argos_mt5_node.core.simulated_accounts import world as simulated_world
 
 SERVICES = ("risk", "bridge", "reconciler", "monitor", "gateway")
 NODE_SERVICES = {"mt5": "mt5-node", "paper": "exchange-node"}
@@ -33,6 +35,13 @@ class Process:
     env: Mapping[str, str]
     ready: str
     port: int
+
+
+Planner = Callable[
+    [Fleet, Path, dict[str, str], Mapping[str, int]],
+    tuple[Process, ...],
+]
+"""(fleet, state folder, common environment, ports) -> everything but NATS."""
 
 
 def is_simulated(node: NodeSettings) -> bool:
@@ -75,7 +84,9 @@ def wanted_ports(fleet: Fleet, given: Mapping[str, int]) -> tuple[dict[str, int]
     wanted |= {name: port for name, port in given.items() if name in wanted}
     fixes = {name: f"choose another with --port {name}=0" for name in wanted}
     for name in ("gateway", "monitor"):
-        fixes[name] = f"set [{name}] port in the configuration, or use --port {name}=0 for a free one"
+        fixes[name] = (
+            f"set [{name}] port in the configuration, or use --port {name}=0 for a free one"
+        )
     return wanted, fixes
 
 
@@ -105,13 +116,14 @@ def base_environment(
 
 
 def processes(
-    fleet: Fleet, state: Path, env: Mapping[str, str], ports: Mapping[str, int]
+    fleet: Fleet, state: Path, env: dict[str, str], ports: Mapping[str, int]
 ) -> tuple[Process, ...]:
     """Everything but NATS, in the order in which it is started."""
     planned: list[Process] = []
     for node in own_nodes(fleet):
         if is_simulated(node):
-            planned.append(_simulator(node, state, env, ports))
+            served = fleet.node_accounts(node.name)
+            planned.append(_simulator(node, served, state, env, ports))
     for node in own_nodes(fleet):
         name = node_process(node)
         port = ports[f"metrics:{name}"]
@@ -146,23 +158,28 @@ def stop_order(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(n for n in group if n in names) for group in groups)
 
 
-def _service(
-    service: str, name: str, state: Path, env: Mapping[str, str], port: int
-) -> Process:
+def _service(service: str, name: str, state: Path, env: Mapping[str, str], port: int) -> Process:
     module = "argos_" + service.replace("-", "_")
-    return Process(
-        name=name, argv=_tethered(state, module), env=dict(env), ready="http", port=port
-    )
+    return Process(name=name, argv=_tethered(state, module), env=dict(env), ready="http", port=port)
 
 
 def _simulator(
-    node: NodeSettings, state: Path, env: Mapping[str, str], ports: Mapping[str, int]
+    node: NodeSettings,
+    served: Sequence[AccountConfig],
+    state: Path,
+    env: Mapping[str, str],
+    ports: Mapping[str, int],
 ) -> Process:
     name = simulator_process(node)
     port = ports[name]
     folder = state / "simulator" / node.name
     folder.mkdir(parents=True, exist_ok=True)
+    world = folder / "accounts.json"
+    world.write_text(
+        json.dumps(simulated_world(served, node.balance), indent=2) + "\n", encoding="utf-8"
+    )
     arguments = (
+        "--accounts", str(world),
         "--state-dir", str(folder), "--seed", str(node.seed), "--port", str(port),
         "--parent-pid", str(os.getpid()),
     )  # fmt: skip

@@ -1,9 +1,11 @@
 """The state folder: one fleet at a time, a record of what runs on it, and what a crash left over.
 
     <state>/lock             held while a fleet (or a tool on a stopped one) uses the folder
-    <state>/run/fleet.json   where everything of the running fleet is; removed at a clean stop
+    <state>/run/fleet.json   where everything of the fleet is; without pids when it is stopped
     <state>/logs/            what each process says
     <state>/nats/            the log itself
+
+A folder whose fleet was killed is put in order by the next one that starts on it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -72,7 +74,10 @@ class FolderLock:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.release()
 
@@ -102,8 +107,11 @@ def last_record(state: Path) -> FleetRecord | None:
         return None
 
 
-def remove_record(state: Path) -> None:
-    (state / RECORD).unlink(missing_ok=True)
+def mark_stopped(state: Path) -> None:
+    """Nothing of the fleet runs any more; the rest of the record is kept."""
+    record = last_record(state)
+    if record is not None:
+        write_record(state, replace(record, supervisor_pid=0, pids={}))
 
 
 def end_left_over(state: Path) -> tuple[str, ...]:
@@ -120,7 +128,7 @@ def end_left_over(state: Path) -> tuple[str, ...]:
         if pid != os.getpid() and f"{state.resolve()}" in _command_line(pid):
             _end(pid)
             ended.append(name)
-    remove_record(state)
+    mark_stopped(state)
     return tuple(ended)
 
 
@@ -137,6 +145,8 @@ def _end(pid: int) -> None:
 
 
 def _alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -148,7 +158,12 @@ def _alive(pid: int) -> bool:
 
 def _command_line(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        return (
+            Path(f"/proc/{pid}/cmdline")
+            .read_bytes()
+            .replace(b"\0", b" ")
+            .decode("utf-8", "replace")
+        )
     except OSError:
         return ""
 
@@ -168,14 +183,14 @@ def _make_writable(state: Path) -> None:
 
 def _try_lock(descriptor: int) -> bool:
     if os.name == "nt":
-        import msvcrt  # noqa: PLC0415  # Windows only
+        import msvcrt  # Windows only
 
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # Windows only
         except OSError:
             return False
         return True
-    import fcntl  # noqa: PLC0415  # not on Windows
+    import fcntl  # not on Windows
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -45,7 +45,7 @@ from argos_cli.fleet.state_folder import (
     FleetRecord,
     FolderLock,
     end_left_over,
-    remove_record,
+    mark_stopped,
     write_record,
 )
 
@@ -82,8 +82,12 @@ class EmbeddedFleet:
         say: Callable[[str], None] = lambda _: None,
         clock: Clock | None = None,
         env: Mapping[str, str] | None = None,
+        planner: plan.Planner = plan.processes,
     ) -> None:
-        """`ports` by name overrides the configuration's, 0 means a free one. `env` adds variables."""
+        """`ports` by name overrides the configuration's, 0 means a free one. `env` adds variables.
+
+        `planner` says which processes there are besides NATS.
+        """
         self.config = config.resolve()
         self.folder = state.resolve()
         self.generation = generation
@@ -92,6 +96,7 @@ class EmbeddedFleet:
         self.fleet: Fleet | None = None
         self._given_ports = dict(ports or {})
         self._env = dict(env or {})
+        self._planner = planner
         self._say = say
         self._clock = clock or SystemClock()
         self._children: dict[str, Child] = {}
@@ -110,7 +115,10 @@ class EmbeddedFleet:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         await self.stop()
 
@@ -129,7 +137,7 @@ class EmbeddedFleet:
         for group in plan.stop_order(tuple(self._children)):
             await asyncio.gather(*(self._stop_one(name) for name in group))
         if self._children:
-            remove_record(self.folder)
+            mark_stopped(self.folder)
         self._children.clear()
         await self._open.aclose()
 
@@ -245,9 +253,7 @@ class EmbeddedFleet:
         self._was_ready = True
 
     async def _start_log(self) -> None:
-        child = Child(
-            name="nats", launch=self._launch_nats, out=self._out("nats")
-        )
+        child = Child(name="nats", launch=self._launch_nats, out=self._out("nats"))
         start_fresh(child.out)
         child.process = await self._launch_nats()
         self._children["nats"] = child
@@ -281,7 +287,7 @@ class EmbeddedFleet:
             ports=self.ports,
             fleet=fleet,
         )
-        for process in plan.processes(fleet, self.folder, env | self._env, self.ports):
+        for process in self._planner(fleet, self.folder, env | self._env, self.ports):
             out = self._out(process.name)
             start_fresh(out)
             by_http = process.ready == "http"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.errors import ConfigMistake
 from argos_common.domain.ids import Account, Source
@@ -128,7 +127,9 @@ def test_a_file_that_is_no_toml_is_one_sentence_with_the_line(tmp_path: Path) ->
 
 
 def test_lines_are_found_across_strings_and_arrays_of_many_lines() -> None:
-    text = 'a = """\nb = 1\n"""\nc = [\n  "]", # d = 2\n  1,\n]\n"d.e" = {f = 1}\n[g."h.i"]\nj.k = 1\n'
+    text = (
+        'a = """\nb = 1\n"""\nc = [\n  "]", # d = 2\n  1,\n]\n"d.e" = {f = 1}\n[g."h.i"]\nj.k = 1\n'
+    )
     lines = TomlLines(text)
     assert lines.line(("b",)) == 1
     assert lines.line(("c",)) == 4

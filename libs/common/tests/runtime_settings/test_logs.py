@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from argos_common.domain.errors import OurMistake
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.logs import bound, close_logs, configure_logs, hide_value
@@ -55,7 +54,9 @@ def test_no_secret_reaches_file_or_console(
 ) -> None:
     logger = configure_logs("risk", tmp_path, "i1", SystemClock())
     hide_value("swordfish")
-    logger.info("POST /v1/webhooks/tv/abc123 took swordfish", password="pw-1", nested={"token": "t-1"})
+    logger.info(
+        "POST /v1/webhooks/tv/abc123 took swordfish", password="pw-1", nested={"token": "t-1"}
+    )
     logging.getLogger("library").warning("GET /v1/webhooks/tv/abc123?x=1 %s", "swordfish")
     try:
         raise ValueError("swordfish")

@@ -13,7 +13,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
 from argos_common.domain.node import Beat
 from argos_common.runtime.nats_bus import NatsBus
 from argos_common.runtime.nats_connection import NatsSettings, connect
@@ -64,7 +63,7 @@ def start(
 async def run_file(tmp_path: Path) -> dict[str, object]:
     path = tmp_path / "state" / "run" / "echo.json"
     async with asyncio.timeout(20):
-        while not path.exists():
+        while not path.exists():  # noqa: ASYNC110  # another process changes it
             await asyncio.sleep(0.05)
     found = json.loads(path.read_text())
     assert isinstance(found, dict)
@@ -73,7 +72,9 @@ async def run_file(tmp_path: Path) -> dict[str, object]:
 
 def get(port: object, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:  # noqa: S310  # loopback
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}{path}", timeout=5
+        ) as answer:  # loopback
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -81,7 +82,7 @@ def get(port: object, path: str) -> tuple[int, str]:
 
 async def until_ready(port: object) -> None:
     async with asyncio.timeout(20):
-        while (await asyncio.to_thread(get, port, "/readyz"))[0] != 200:
+        while (await asyncio.to_thread(get, port, "/readyz"))[0] != 200:  # noqa: ASYNC110  # another process changes it
             await asyncio.sleep(0.05)
 
 
@@ -129,7 +130,7 @@ async def test_a_service_waits_for_nats_and_says_so_and_can_be_stopped_meanwhile
     try:
         log = tmp_path / "state" / "logs" / "echo.jsonl"
         async with asyncio.timeout(20):
-            while not log.exists() or "waiting for NATS" not in log.read_text():
+            while not log.exists() or "waiting for NATS" not in log.read_text():  # noqa: ASYNC110  # another process changes it
                 await asyncio.sleep(0.1)
         service.send_signal(signal.SIGTERM)
         await asyncio.to_thread(end, service)
@@ -166,7 +167,7 @@ def test_a_wrong_configuration_is_exit_code_two(tmp_path: Path) -> None:
 
 async def test_a_service_ends_with_its_parent(tmp_path: Path) -> None:
     """The process between us and the service dies; the service notices."""
-    between = subprocess.Popen(
+    between = subprocess.Popen(  # noqa: ASYNC220  # only started, not waited for
         [
             sys.executable,
             "-c",
@@ -190,6 +191,6 @@ async def test_a_service_ends_with_its_parent(tmp_path: Path) -> None:
         between.wait()
     log = tmp_path / "state" / "logs" / "echo.jsonl"
     async with asyncio.timeout(20):
-        while "stopped" not in log.read_text().splitlines()[-1]:
+        while "stopped" not in log.read_text().splitlines()[-1]:  # noqa: ASYNC110  # another process changes it
             await asyncio.sleep(0.1)
     assert "parent process is gone" in log.read_text()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.ids import Account
 from argos_common.runtime.settings import load_fleet

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
 
 import pytest
-
 from argos_common.domain.errors import OurMistake
+from argos_common.runtime import environment
 from argos_common.runtime.entropy import SeededEntropy
 from argos_common.runtime.environment import read_environment
 from argos_common.runtime.telemetry import Kind, NullTelemetry, open_telemetry, parse_trace_parent
@@ -91,3 +92,9 @@ def test_a_ratio_sampler_is_refused() -> None:
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(OurMistake, match=name):
         read_environment({name: value})
+
+
+def test_every_variable_that_is_read_is_described() -> None:
+    source = Path(environment.__file__).read_text(encoding="utf-8")
+    read = set(re.findall(r"(?:get\(|variables, )\"([A-Z_]+)\"", source))
+    assert read - {"OTEL_TRACES_SAMPLER"} == set(environment.VARIABLES)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from argos_mt5_node.core.calls import Answer, Call
+
 
 class TerminalRecord(Protocol):
     """One MT5 record. Not picklable: turn it into a plain dict before it crosses a process."""
@@ -103,3 +105,35 @@ class TerminalModule(Protocol):
         self, action: int, symbol: str, volume: float, price_open: float, price_close: float, /
     ) -> float | None:
         """Profit in the account's currency."""
+
+
+class TerminalDown(Exception):
+    """The terminal cannot be asked now; none of the calls was begun. The text says why."""
+
+
+class CallLost(Exception):
+    """A call was begun and no answer came: what it did is unknown. The text says why."""
+
+
+class Terminal(Protocol):
+    """The terminal of one account, however it is reached. One batch of calls at a time."""
+
+    async def ask(self, *calls: Call) -> list[Answer]:
+        """The answers in order; fewer if the `must` of one did not hold. Bounded in time.
+
+        Raises TerminalDown or CallLost. Cancelling the caller does not stop the calls.
+        """
+        ...
+
+    async def kill(self) -> None:
+        """End whatever call is under way by ending what runs it. It is dead when this returns."""
+        ...
+
+    async def alone(self) -> bool:
+        """Whether nothing that an earlier process left behind can still be calling."""
+        ...
+
+    @property
+    def life(self) -> int:
+        """Counts how often the connection to the terminal was made anew."""
+        ...

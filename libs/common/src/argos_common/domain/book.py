@@ -31,6 +31,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar
 
+from argos_common.domain.book_rules import (
+    closed_all,
+    is_last,
+    last_attempts,
+    leg_over,
+    may_open,
+    opens,
+)
 from argos_common.domain.book_views import (
     MAY_YET_FILL,
     NEVER_RETRIED,
@@ -61,9 +69,7 @@ from argos_common.domain.order import (
     OrderPresumedAbsent,
     OrderRefused,
     OrderSealed,
-    OrderState,
     OrderSubmitting,
-    RefusalClass,
     kind_of,
     next_state,
 )
@@ -163,7 +169,7 @@ class Book:
         return sum(
             1
             for trade in self.trades.values()
-            if trade.position != 0 or self.expected(trade) != 0 or self._may_open(trade)
+            if trade.position != 0 or self.expected(trade) != 0 or may_open(self.orders, trade)
         )
 
     def held(self, symbol: str) -> Decimal:
@@ -188,13 +194,6 @@ class Book:
             if deal.venue_order_id and order.venue_order_id == deal.venue_order_id:
                 return order.trade_id, "ticket", False
         return external_trade_id(self.account, deal.venue_position_id), "external", True
-
-    def _may_open(self, trade: TradeView) -> bool:
-        return any(
-            view.leg.effect is Effect.OPEN and self.orders[order_id].state in MAY_YET_FILL
-            for view in trade.legs.values()
-            for order_id in view.orders
-        )
 
     # --- folding
 
@@ -241,7 +240,7 @@ class Book:
             order.changed_at_ns = at_ns
         order.state = state
         self._take(order, event)
-        if isinstance(event, OrderFilled) and _opens(order):
+        if isinstance(event, OrderFilled) and opens(order):
             self._reopen(order.trade_id)
             if event.venue_position_id:
                 self._remember_position(event.venue_position_id, order.trade_id)
@@ -340,9 +339,9 @@ class Book:
             return
         for view in trade.legs.values():
             if not view.over:
-                view.over = self._leg_over(trade, view)
+                view.over = leg_over(self.orders, trade, view)
             if view.over and view.leg.close_all and not trade.closed:
-                trade.closed = self._is_last(trade, view) and self._closed_all(trade, view)
+                trade.closed = is_last(trade, view) and closed_all(self.orders, trade, view)
         at_rest = all(
             view.over and all(self.orders[o].at_rest for o in view.orders)
             for view in trade.legs.values()
@@ -350,61 +349,9 @@ class Book:
         if at_rest and (trade.closed or trade.position == 0):
             self._let_go(trade)
 
-    def _leg_over(self, trade: TradeView, view: LegView) -> bool:
-        last = self.last_attempts(view)
-        if not last:
-            return False
-        if any(order.state is OrderState.DECLINED for order in last.values()):
-            return True
-        if not all(self._attempt_over(order) for order in last.values()):
-            return False
-        if view.leg.effect is Effect.OPEN:
-            return True
-        if not view.leg.close_all:
-            return not self._owed(trade) and (
-                self.filled(view) >= view.leg.quantity or not trade.positions
-            )
-        return self._closed_all(trade, view)
-
-    def _owed(self, trade: TradeView) -> bool:
-        return any(self.orders[o].owed for view in trade.legs.values() for o in view.orders)
-
-    def _is_last(self, trade: TradeView, view: LegView) -> bool:
-        return view.leg.leg == max(trade.legs)
-
-    def _closed_all(self, trade: TradeView, view: LegView) -> bool:
-        """Nothing of the trade is left to close, and nothing of it may yet come."""
-        if self._owed(trade) or self._may_open(trade):
-            return False
-        last = self.last_attempts(view).values()
-        filled = {
-            order.submitting.position_ref
-            for order in last
-            if order.submitting and order.state is OrderState.FILLED
-        }
-        nothing_left = any(order.declined == NOTHING_LEFT for order in last)
-        for ref, held in trade.positions.items():
-            if view.quantity_step:
-                if abs(held) >= view.quantity_step:
-                    return False
-            elif not nothing_left and ref not in filled and "" not in filled:
-                return False
-        return nothing_left or all(order.state is not OrderState.DECLINED for order in last)
-
-    def _attempt_over(self, order: OrderView) -> bool:
-        """FILLED to what this attempt asked for, or refused for good."""
-        if order.state is OrderState.REFUSED:
-            refusal = order.refusal.refusal if order.refusal else None
-            if not _opens(order):
-                return refusal is RefusalClass.NOTHING_TO_CLOSE
-            return refusal in NEVER_RETRIED
-        if order.state is not OrderState.FILLED or order.submitting is None:
-            return False
-        return _opens(order) or order.filled_quantity >= order.submitting.quantity
-
     def last_attempts(self, view: LegView) -> dict[int, OrderView]:
         """Part -> its newest attempt."""
-        return {self.orders[o].part: self.orders[o] for o in view.orders}
+        return last_attempts(self.orders, view)
 
     def _let_go(self, trade: TradeView) -> None:
         del self.trades[trade.trade_id]
@@ -425,10 +372,6 @@ class Book:
         self.position_trades.pop(venue_position_id, None)
         self.position_trades[venue_position_id] = trade_id
         _bound(self.position_trades)
-
-
-def _opens(order: OrderView) -> bool:
-    return order.submitting is not None and order.submitting.effect is Effect.OPEN
 
 
 def _bound(memory: dict[Key, Value]) -> None:

@@ -371,6 +371,10 @@ class LastHop:
             await self.raise_epoch(answer.epoch)
         self._leases = lease.answered(self._leases, answer)
 
+    def lease_live(self, nonce: str) -> bool:
+        """Whether new risk may rely on this lease now."""
+        return lease.live(self._leases, nonce, self._clock.monotonic_ns())
+
     # Passing on what the venue shows.
 
     async def snapshot(self) -> Snapshot:

@@ -33,6 +33,8 @@ class Pulse:
     detail: str = ""
     account: str = ""
     ready: bool = False
+    away: bool = False
+    """Whether NATS is away: nothing is ready then."""
     moved_ns: int = 0
     """When the event loop last moved, on the monotonic clock."""
 
@@ -74,8 +76,11 @@ def _handler(metrics: Metrics, pulse: Pulse, clock: Clock) -> type[BaseHTTPReque
         "/healthz": lambda: (200, b"ok\n") if healthy() else (503, b"the event loop is stuck\n"),
         "/readyz": lambda: (
             (200, b"ready\n")
-            if pulse.ready and healthy()
-            else (503, f"{pulse.state} {pulse.detail}".strip().encode() + b"\n")
+            if pulse.ready and not pulse.away and healthy()
+            else (
+                503,
+                b"NATS is away\n" if pulse.away else f"{pulse.state} {pulse.detail}\n".encode(),
+            )
         ),
     }
 
@@ -91,7 +96,7 @@ def _handler(metrics: Metrics, pulse: Pulse, clock: Clock) -> type[BaseHTTPReque
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # theirs
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the standard library's name
             pass
 
     return Handler

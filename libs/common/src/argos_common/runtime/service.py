@@ -4,6 +4,7 @@
 
 `main` gets a `Context` and runs until `context.stopping` is set (SIGTERM, SIGINT, or the parent is
 gone); then it stops taking in, finishes what it holds and returns. It has `DRAIN_S` for that.
+With `needs_nats=False` NATS is not waited for: `main` may call `context.wait_for_nats` itself, or never.
 An `ArgosError` ends the process with its sentence and exit code 1 (2: the configuration); whatever
 else is raised is a bug: its traceback goes to the log file, one sentence to stderr.
 """
@@ -11,103 +12,35 @@ else is raised is a bug: its traceback goes to the log file, one sentence to std
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from argos_common.domain.errors import ArgosError, ConfigMistake, OurMistake
 from argos_common.domain.node import Beat
-from argos_common.runtime.bus import Bus
-from argos_common.runtime.clock import Clock, SystemClock
-from argos_common.runtime.credentials import read_secret_file
-from argos_common.runtime.entropy import Entropy, SystemEntropy
-from argos_common.runtime.environment import Environment, read_environment
+from argos_common.runtime.clock import SystemClock
+from argos_common.runtime.context import Context
+from argos_common.runtime.entropy import SystemEntropy
+from argos_common.runtime.environment import read_environment
 from argos_common.runtime.event_loop import run_loop
-from argos_common.runtime.fleet import Fleet
 from argos_common.runtime.health import HealthServer, Pulse
-from argos_common.runtime.log import Log
 from argos_common.runtime.logs import Logger, close_logs, configure_logs, redact
-from argos_common.runtime.metered_log import MeteredLog
 from argos_common.runtime.metrics import Metrics
-from argos_common.runtime.nats_bus import NatsBus
-from argos_common.runtime.nats_connection import (
-    NatsConnection,
-    NatsEvents,
-    NatsSettings,
-    NoAnswer,
-    NobodyThere,
-    NotSent,
-    connect,
-)
-from argos_common.runtime.nats_log import NatsLog
-from argos_common.runtime.provision import ensure_stream, verify_sync_always
+from argos_common.runtime.service_nats import open_nats
 from argos_common.runtime.settings import load_fleet
-from argos_common.runtime.telemetry import Telemetry, open_telemetry
+from argos_common.runtime.telemetry import open_telemetry
 from argos_common.wire.codec import pack
 from argos_common.wire.subjects import BEAT, token
+
+__all__ = ["Context", "Main", "run_service"]
 
 BEAT_EVERY_S = 1.0
 DRAIN_S = 5.0
 PARENT_EVERY_S = 0.5
 
-Main = Callable[["Context"], Awaitable[None]]
-
-
-@dataclass(slots=True, kw_only=True)
-class Context:
-    """What a service is given. `name` is unique in the fleet, also for one of several nodes."""
-
-    name: str
-    incarnation: str
-    clock: Clock
-    entropy: Entropy
-    environment: Environment
-    fleet: Fleet
-    state_dir: Path
-    telemetry: Telemetry
-    metrics: Metrics
-    logger: Logger
-    pulse: Pulse
-    connection: NatsConnection | None = None
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    failure: str = ""
-    _log: Log | None = None
-    _bus: Bus | None = None
-
-    @property
-    def log(self) -> Log:
-        if self._log is None:
-            raise OurMistake(f"{self.name} has no log")
-        return self._log
-
-    @property
-    def bus(self) -> Bus:
-        if self._bus is None:
-            raise OurMistake(f"{self.name} has no bus")
-        return self._bus
-
-    @property
-    def connected(self) -> bool:
-        """Whether NATS is there at this moment."""
-        return self.connection is not None and self.connection.is_connected
-
-    def stop(self, failure: str = "") -> None:
-        """End the process in an orderly way; with a sentence, as a failure."""
-        self.failure = self.failure or failure
-        self.stopping.set()
-
-    async def run_until_stopped(self, *work: Coroutine[object, object, None]) -> None:
-        """Run all of it at once, cancel it when the service is to stop; raise what one raises."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in work]
-            await self.stopping.wait()
-            for task in tasks:
-                task.cancel()
+Main = Callable[[Context], Awaitable[None]]
 
 
 def run_service(name: str, main: Main, *, needs_nats: bool = True) -> int:
@@ -156,12 +89,19 @@ async def _run(context: Context, main: Main, *, needs_nats: bool) -> None:
         )
         stack.callback(health.close)
         _watch_signals(context)
-        _write_run_file(context, health.port)
+        context.run_facts |= {
+            "service": context.name,
+            "pid": os.getpid(),
+            "incarnation": context.incarnation,
+            "started_ns": context.clock.now_ns(),
+        }
+        context.publish_port("metrics_port", health.port)
         helpers = [asyncio.create_task(_watch_parent(context))]
         stack.push_async_callback(_cancel, helpers)
         context.logger.info("starting", pid=os.getpid(), metrics_port=health.port)
+        context.open_nats = lambda: open_nats(context, stack)
         if needs_nats:
-            starting = asyncio.create_task(_open_nats(context, stack))
+            starting = asyncio.create_task(open_nats(context, stack))
             if not await _finished_before_stop(context, starting):
                 return
         helpers.append(asyncio.create_task(_beat(context)))
@@ -211,63 +151,6 @@ async def _cancel(tasks: list[asyncio.Task[None]] | list[asyncio.Future[None]]) 
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _open_nats(context: Context, stack: AsyncExitStack) -> None:
-    environment, logger = context.environment, context.logger
-    password = environment.nats_password_file
-    settings = NatsSettings(
-        url=environment.nats_url or context.fleet.nats_url or "nats://127.0.0.1:4222",
-        name=context.name,
-        user=environment.nats_user,
-        password=read_secret_file(Path(password)).reveal() if password else "",
-        nkey_seed_file=environment.nats_nkey_file,
-    )
-    connected = context.metrics.nats_connected
-
-    def away() -> None:
-        connected.set(0)
-        logger.warning("NATS is away; waiting for it")
-
-    def back() -> None:
-        connected.set(1)
-        logger.info("NATS is back")
-
-    events = NatsEvents(
-        waiting=logger.warning,
-        away=away,
-        back=back,
-        closed=lambda: context.stop("the connection to NATS is closed for good"),
-        violation=lambda text: logger.error("NATS refuses a subject", reason=text),
-    )
-    context.connection = await connect(settings, events)
-    stack.push_async_callback(context.connection.close)
-    connected.set(1)
-    await _check_stream(context, context.connection)
-    log = NatsLog(
-        context.connection, environment.generation, clock=context.clock, entropy=context.entropy
-    )
-    context._log = MeteredLog(log, context.metrics)  # noqa: SLF001  # set here, read-only for others
-    context._bus = NatsBus(context.connection)  # noqa: SLF001  # the same
-
-
-async def _check_stream(context: Context, connection: NatsConnection) -> None:
-    environment = context.environment
-    if environment.nats_monitor_url:
-        await verify_sync_always(environment.nats_monitor_url)
-    while True:
-        try:
-            await ensure_stream(
-                connection,
-                environment.generation,
-                max_bytes=environment.log_max_bytes,
-                replicas=environment.log_replicas,
-            )
-        except (NotSent, NobodyThere, NoAnswer) as error:
-            context.logger.warning("waiting for the log", reason=str(error))
-            await context.clock.sleep(1.0)
-        else:
-            return
-
-
 async def _beat(context: Context) -> None:
     """Say every second that we live. A service that shares its loop with work that is stuck is late."""
     subject = f"{BEAT}.{context.name}"
@@ -275,7 +158,7 @@ async def _beat(context: Context) -> None:
         pulse = context.pulse
         pulse.moved_ns = context.clock.monotonic_ns()
         context.metrics.folded_sequence.set(pulse.sequence)
-        if context._bus is not None:  # noqa: SLF001  # a node has none
+        if context.bus_opened is not None:  # a node has none
             beat = Beat(
                 service=context.name,
                 incarnation=context.incarnation,
@@ -308,28 +191,6 @@ async def _watch_parent(context: Context) -> None:
         await context.clock.sleep(PARENT_EVERY_S)
     context.logger.warning("the parent process is gone; stopping")
     context.stop()
-
-
-def _write_run_file(context: Context, metrics_port: int) -> None:
-    path = context.state_dir / "run" / f"{context.name}.json"
-    text = json.dumps(
-        {
-            "service": context.name,
-            "pid": os.getpid(),
-            "incarnation": context.incarnation,
-            "metrics_port": metrics_port,
-            "started_ns": context.clock.now_ns(),
-        }
-    )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise OurMistake(
-            f"the state folder {context.state_dir} cannot be written ({error.strerror})"
-        ) from None
 
 
 def _failed(error: BaseException, name: str, logger: Logger) -> int:

@@ -43,6 +43,7 @@ class Wanted:
     fired_at_ns: int | None = None
     sender_id: str = ""
     max_lag_s: Decimal | None = None
+    fired_field: str = "fired_at"
     comment: str = ""
 
 

@@ -15,12 +15,14 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+from enum import Enum
 
 from argos_common.domain.errors import BadInput
 from argos_common.domain.ids import SignalId, Source, Strategy, Symbol, signal_id
+from argos_common.domain.money import plain
 from argos_common.domain.signal import SignalAccepted, SignalRefused
-from argos_common.wire.codec import to_json
 
 from argos_gateway.core.dialect import StrategyBeat, Wanted
 from argos_gateway.core.payload import Payload
@@ -32,6 +34,7 @@ FUTURE_NS_MAX = 5 * NS_PER_S
 STALE = "stale"
 HIDDEN = "***"
 
+_NOT_MEANT = ("signal_id", "received_at_ns", "raw", "trace_parent", "content_hash")
 _SECRET = re.compile(r'("secret"\s*:\s*)"(?:[^"\\]|\\.)*"?')
 
 
@@ -158,8 +161,19 @@ def too_many(source: KnownSource, received_at_ns: int, per_minute: int) -> Signa
 
 def content_hash(signal: SignalAccepted) -> str:
     """SHA-256 of what the sender meant: everything but how and when it came in."""
-    meaning = replace(signal, received_at_ns=0, raw="", trace_parent="", content_hash="")
-    return hashlib.sha256(to_json(meaning).encode()).hexdigest()
+    parts = []
+    for each in fields(SignalAccepted):
+        if each.name not in _NOT_MEANT:
+            value = getattr(signal, each.name)
+            match value:
+                case Decimal():
+                    text = plain(value)
+                case Enum():
+                    text = value.name
+                case _:
+                    text = "" if value is None else str(value)
+            parts.append(f"{each.name}={text}")
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 def hide_secret(body: bytes, source: KnownSource) -> str:
@@ -274,14 +288,14 @@ def _lateness(wanted: Wanted, source: KnownSource, received_at_ns: int) -> BadIn
         return BadInput(
             f"the signal fired {age_ns // NS_PER_S} s ago, more than the {allowed_ns // NS_PER_S} s"
             " allowed: it is too old to trade",
-            "fired_at",
+            wanted.fired_field,
             STALE,
         )
     if age_ns < -FUTURE_NS_MAX:
         return BadInput(
             f"the signal fired {-age_ns // NS_PER_S} s in the future: correct the sender's clock,"
             " or the time zone of its time",
-            "fired_at",
+            wanted.fired_field,
             "from_the_future",
         )
     return None

@@ -15,7 +15,7 @@ from decimal import Decimal
 from argos_common.domain.errors import BadInput
 from argos_common.domain.money import parse
 
-from argos_gateway.core.strict_json import Json
+from argos_gateway.core.strict_json import Json, shown
 
 NS_PER_S = 1_000_000_000
 TEXT_MAX = 200
@@ -38,7 +38,7 @@ class Payload:
         self._where = where
 
     def name(self, field: str) -> str:
-        return f"{self._where}{field}"
+        return f"{self._where}{shown(field)}"
 
     def has(self, field: str) -> bool:
         return self._values.get(field) not in (None, "")
@@ -56,7 +56,7 @@ class Payload:
             if field not in known:
                 close = difflib.get_close_matches(field, known, n=1)
                 fix = f"did you mean {close[0]}?" if close else 'put fields of your own in "extras"'
-                raise self.refuse(field[:60], f"is not a known field: {fix}", "unknown_field")
+                raise self.refuse(field, f"is not a known field: {fix}", "unknown_field")
 
     def text(self, field: str, fix: str = "") -> str:
         """A text; if `fix` is given it is required, else absent is the empty text."""

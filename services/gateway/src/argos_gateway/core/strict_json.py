@@ -17,6 +17,7 @@ from argos_common.domain.errors import BadInput
 
 BODY_BYTES_MAX = 16 * 1024
 DEPTH_MAX = 8
+NAME_MAX = 60
 
 Json = None | bool | str | Decimal | list["Json"] | dict[str, "Json"]
 
@@ -43,6 +44,11 @@ def read_object(body: bytes) -> dict[str, Json]:
         )
     _check(value, "", DEPTH_MAX)
     return value
+
+
+def shown(name: str) -> str:
+    """A sender's name for a field, fit to stand in a sentence."""
+    return "".join(each if each.isprintable() else "?" for each in name[:NAME_MAX])
 
 
 def _parse(text: str) -> Json:
@@ -88,7 +94,8 @@ def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for key, value in pairs:
         if key in found:
-            raise BadInput(f"{key} is given twice: leave it once", key, "duplicate_key")
+            name = shown(key)
+            raise BadInput(f"{name} is given twice: leave it once", name, "duplicate_key")
         found[key] = value
     return found
 
@@ -97,7 +104,7 @@ def _no_placeholder(text: str) -> None:
     found = _PLACEHOLDER.search(text)
     if found:
         key = _LAST_KEY.search(text[: found.start()])
-        field = key.group(1) if key else ""
+        field = shown(key.group(1)) if key else ""
         raise BadInput(
             f"{field or 'the message'} holds {found.group()}: the placeholder was not substituted;"
             " use it in the kind of alert that knows it",
@@ -113,14 +120,14 @@ def _check(value: Json, field: str, depth: int) -> None:
         case str():
             if "\0" in value or _SURROGATE.search(value):
                 raise BadInput(
-                    f"{field} holds a character that cannot be stored: remove it",
+                    f"{field or 'the message'} holds a character that cannot be stored: remove it",
                     field,
                     "bad_value",
                 )
         case dict():
             for key, item in value.items():
                 _check(key, "a field's name", depth)
-                _check(item, key, depth - 1)
+                _check(item, shown(key), depth - 1)
         case list():
             for item in value:
                 _check(item, field, depth - 1)

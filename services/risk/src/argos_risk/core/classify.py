@@ -18,9 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from argos_common.domain.money import down_to_step
 from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, SignalAccepted
 from argos_common.domain.verdict import Change
+
 from argos_risk.core.sizing import Size, Sizer
 
 
@@ -65,7 +67,7 @@ def classify(
             return _target(signal, expected, sizer, stop_loss)
 
 
-def opening_side(signal: SignalAccepted, expected: Decimal) -> Side | None:
+def opening_side(signal: SignalAccepted) -> Side | None:
     """The side on which a signal could open something, None if it can not."""
     match signal.action:
         case Action.ENTER:
@@ -119,6 +121,8 @@ def _target(
     if size.quantity is None:
         return Plan(change=Change.ADD, opening=Opening(side=_side(wanted), size=size))
     more = abs(size.quantity) - abs(expected)
+    if more > 0 and sizer.instrument is not None:
+        more = down_to_step(more, sizer.instrument.quantity_step)
     if more == 0:
         return Plan(change=Change.NONE, note="nothing to do: the position is on target already")
     if more > 0:

@@ -19,6 +19,7 @@ from argos_common.domain.book import Book, TradeView
 from argos_common.domain.ids import Symbol, TradeId
 from argos_common.domain.instrument import AccountKind
 from argos_common.domain.verdict import Effect, Facts
+
 from argos_risk.core.state import AccountRisk, Mark, may_open
 
 ZERO = Decimal(0)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from argos_common.domain.config import NS_PER_S
 from argos_common.domain.node import LeaseAnswer, LeaseAsk
+
 from argos_risk.core.state import AccountRisk
 
 CONFIRMED_MAX_NS = NS_PER_S

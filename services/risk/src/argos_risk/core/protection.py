@@ -29,9 +29,7 @@ def protect(signal: SignalAccepted, side: Side, facts: Facts) -> Protection:
     entry = facts.ask if side is Side.BUY else facts.bid
     tick = facts.instrument.price_tick if facts.instrument is not None else None
     stop = _price(signal.stop_price, signal.stop_distance, entry, -side.sign, tick)
-    target = _price(
-        signal.take_profit_price, signal.take_profit_distance, entry, side.sign, tick
-    )
+    target = _price(signal.take_profit_price, signal.take_profit_distance, entry, side.sign, tick)
     loss = None
     if stop is not None and entry is not None and (entry - stop) * side.sign > 0:
         loss = abs(entry - stop)

@@ -143,9 +143,7 @@ def next_cause(state: RiskState, account: str) -> Cause | None:
     return next(iter(risk.pending.values()), None) if risk is not None else None
 
 
-def fold(
-    state: RiskState, entry: Entry, event: Event, read_config: ReadConfig
-) -> tuple[str, ...]:
+def fold(state: RiskState, entry: Entry, event: Event, read_config: ReadConfig) -> tuple[str, ...]:
     """Take one event; returns what a person should be told of it."""
     state.sequence = entry.sequence
     match event:
@@ -153,9 +151,7 @@ def fold(
             _signal(state, entry.sequence, event)
         case VerdictGiven():
             _verdict(_of(state, event.account), entry.sequence, event)
-        case (
-            KillEngaged() | KillReleased() | ConfigApplied() | ConfigProposed() | FlattenOrdered()
-        ):
+        case KillEngaged() | KillReleased() | ConfigApplied() | ConfigProposed() | FlattenOrdered():
             return _control(state, entry.sequence, event, read_config)
         case DealRecorded():
             _deal(_of(state, event.account), event)
@@ -189,9 +185,7 @@ def _signal(state: RiskState, sequence: int, signal: SignalAccepted) -> None:
 
 
 def _ask(risk: AccountRisk, sequence: int, signal: SignalAccepted) -> None:
-    cause = Cause(
-        cause_id=signal.signal_id, origin=Origin.SIGNAL, sequence=sequence, signal=signal
-    )
+    cause = Cause(cause_id=signal.signal_id, origin=Origin.SIGNAL, sequence=sequence, signal=signal)
     risk.pending.setdefault(signal.signal_id, cause)
 
 
@@ -288,7 +282,11 @@ def _flatten(risk: AccountRisk, sequence: int, event: FlattenOrdered) -> None:
     for trade in risk.book.trades.values():
         if event.symbol and trade.symbol != event.symbol:
             continue
-        if trade.position == 0 and risk.book.expected(trade) == 0 and not may_open(risk.book, trade):
+        if (
+            trade.position == 0
+            and risk.book.expected(trade) == 0
+            and not may_open(risk.book, trade)
+        ):
             continue
         cause_id = system_cause_id("flatten", risk.account, sequence, trade.trade_id)
         risk.pending[cause_id] = Cause(

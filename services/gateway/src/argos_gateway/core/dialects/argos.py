@@ -83,7 +83,7 @@ def read(payload: Payload) -> Message:
     fired_at_ns = payload.time_ns("fired_at") or payload.time_ns("time")
     bar_time_ns = payload.time_ns("bar_time")
     names = symbol_names(payload, ticker)
-    wanted = Wanted(
+    return Wanted(
         strategy=payload.text("strategy", STRATEGY_FIX),
         bot_version=payload.text("bot_version", VERSION_FIX),
         symbols=names,
@@ -114,7 +114,6 @@ def read(payload: Payload) -> Message:
             plain(position) if position is not None else "",
         ),
     )
-    return wanted
 
 
 def _only_market(payload: Payload) -> None:

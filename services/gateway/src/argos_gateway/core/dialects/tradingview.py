@@ -92,6 +92,7 @@ def read(payload: Payload) -> Message:
         price=payload.positive("price"),
         bar_time_ns=bar_time_ns,
         fired_at_ns=payload.time_ns("timenow"),
+        fired_field="timenow",
         sender_id=payload.text("id"),
         max_lag_s=payload.positive("max_lag"),
         comment=payload.text("comment") or payload.text("alert_message"),

@@ -1,0 +1,110 @@
+"""Whatever is wrong with what was typed: one sentence on stderr, nothing on stdout, the right code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Argos = Callable[..., Any]  # typer's own result
+NO_FLEET = "no fleet runs on"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ("status", 4, NO_FLEET),
+        ("trades", 4, NO_FLEET),
+        ("trade show abc", 4, NO_FLEET),
+        ("verify", 4, NO_FLEET),
+        ("kill", 4, NO_FLEET),
+        ("resume --reason x --yes", 4, NO_FLEET),
+        ("flatten --reason x", 4, NO_FLEET),
+        ("log tail", 4, NO_FLEET),
+        ("log export", 4, NO_FLEET),
+        ("replay", 4, NO_FLEET),
+        ("ledger rebuild", 4, NO_FLEET),
+        ("config approve --account a --reason x", 4, NO_FLEET),
+        ("signal send --strategy s --action buy --symbol X", 4, NO_FLEET),
+        ("signal send --strategy s --action buy --symbol X --via nats", 4, NO_FLEET),
+        ("signal send", 2, "say which signal"),
+        ("signal send nosuch.json", 2, "cannot be read"),
+        ("signal send nosuch.json --strategy s", 2, "not both"),
+        ("signal send --strategy s --action buy --symbol X --via pigeon", 2, "use http or nats"),
+        ("resume --reason", 2, "requires an argument"),
+        ("resume", 2, "--reason"),
+        ("resume --yes --reason=", 2, "--reason is empty"),
+        ("flatten", 2, "--reason"),
+        ("replay nosuch.jsonl", 2, "cannot be read"),
+        ("up --port gateway", 2, "is not NAME=PORT"),
+        ("up --port gateway=70000", 2, "is not NAME=PORT"),
+        ("up --config nosuch.toml", 2, "there is no"),
+        ("log tail --from x", 2, "valid integer"),
+        ("nonsense", 2, "No such command"),
+    ],
+)
+def test_one_sentence_and_the_right_code(
+    arguments: str,
+    code: int,
+    words: str,
+    argos: Argos,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = argos(*arguments.split())
+    assert result.exit_code == code, result.output
+    assert words in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_a_resume_that_is_not_confirmed_by_its_word_changes_nothing(argos: Argos) -> None:
+    result = argos("resume", "--reason", "calm again", stdin="yes\n")
+    assert result.exit_code == 1
+    assert "nothing was changed" in result.stderr
+
+
+def test_every_mistake_of_the_configuration_is_named_at_once(argos: Argos, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text('nmae = "x"\n[gateway]\nport = "high"\n')
+    result = argos("config", "check", "--file", str(file))
+    assert result.exit_code == 2
+    lines = result.stdout.splitlines()
+    assert any(line.startswith(f"{file}:1:") for line in lines)
+    assert any(line.startswith(f"{file}:3:") for line in lines)
+    assert len(lines) > 2
+
+
+def test_a_file_that_is_not_toml_is_said_with_its_line(argos: Argos, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text("[gateway\n")
+    result = argos("config", "check", "--file", str(file))
+    assert result.exit_code == 2
+    assert "is not TOML" in result.stdout
+
+
+def test_a_state_folder_that_cannot_be_written_is_one_sentence(
+    argos: Argos, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    config = str(Path(__file__).resolve().parents[2] / "fleet.toml")
+    result = argos("up", "--config", config, "--state", str(tmp_path / "file" / "state"))
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+
+
+def test_a_recording_with_a_bad_line_names_it(argos: Argos, tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text('{"sequence": 1}\n')
+    result = argos("replay", str(tmp_path / "events.jsonl"))
+    assert result.exit_code == 2
+    assert "line 1 of" in result.stderr
+
+
+def test_help_is_readable_and_lists_every_command(argos: Argos) -> None:
+    text = argos("--help").stdout
+    for name in ("up", "status", "verify", "config", "signal", "trades", "trade", "kill", "resume",
+                 "flatten", "log", "replay", "ledger"):  # fmt: skip
+        assert f"\n  {name} " in text

@@ -1,0 +1,37 @@
+"""Which approved leg of an account wants an order now.
+
+Exits come before entries; within each, verdicts are taken in the order of the log. At most one
+step is given at a time: it is decided on a state that the log may have left behind, so the
+condition of its append is what makes it hold.
+"""
+
+from __future__ import annotations
+
+from argos_bridge.core.entry import entry_step
+from argos_bridge.core.leave import exit_step
+from argos_bridge.core.state import AccountState
+from argos_bridge.core.step import Decline, Moment, Step, Submit, Wait
+
+
+def next_step(state: AccountState, moment: Moment, *, may_submit: bool) -> Step:
+    """The first thing to be done now, or how long to wait if nothing is folded meanwhile.
+
+    `may_submit` False: a submission of this bridge is under way; only declines are given.
+    """
+    until_ns: int | None = None
+    for pending, decide in ((state.closing, exit_step), (state.opening, entry_step)):
+        for key in pending:
+            found = state.leg(key)
+            if found is None:
+                continue
+            step = decide(state, *found, moment)
+            match step:
+                case Decline():
+                    return step
+                case Submit():
+                    if may_submit:
+                        return step
+                case Wait():
+                    if step.until_ns is not None:
+                        until_ns = min(until_ns or step.until_ns, step.until_ns)
+    return Wait(until_ns=until_ns, why="nothing to do")

@@ -1,0 +1,43 @@
+"""Whose deal it is, put on record once per account and deal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from argos_common.domain.ids import OrderId
+from argos_common.domain.venue import Deal, DealEntry, DealRecorded
+
+from argos_bridge.core.state import AccountState
+
+
+def recorded(state: AccountState, deal: Deal, now_ns: int) -> DealRecorded:
+    """The event for a deal, attributed by what the book knows now."""
+    trade_id, how, external = state.book.attribute(deal)
+    if deal.order_id is None and deal.venue_order_id and how == "ticket":
+        deal = replace(deal, order_id=_order_of(state, deal.venue_order_id))
+    return DealRecorded(
+        account=state.account,
+        deal=deal,
+        trade_id=trade_id,
+        how=how,
+        external=external,
+        recorded_at_ns=now_ns,
+    )
+
+
+def _order_of(state: AccountState, venue_order_id: str) -> OrderId | None:
+    """The order that the venue answered with this id of its own."""
+    for order in state.book.orders.values():
+        if order.venue_order_id == venue_order_id:
+            return order.order_id
+    return None
+
+
+def may_be_ours(state: AccountState, deal: Deal) -> bool:
+    """Whether a deal that nothing attributes could belong to an order without outcome.
+
+    Then its answer, which names the venue's order and position, is worth a short wait.
+    """
+    if deal.entry is DealEntry.BALANCE or deal.symbol not in state.unresolved.values():
+        return False
+    return state.book.attribute(deal)[1] == "external"

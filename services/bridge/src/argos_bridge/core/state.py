@@ -1,0 +1,238 @@
+"""What the log adds up to for a bridge, per account. Changed by `fold` alone.
+
+Besides the book and the control latches an account keeps a few indexes of its own, so that no step
+has to look at every order:
+
+    closing, opening   approved legs that are not over, in the order of their verdicts
+    unresolved         orders that are SUBMITTING or IN_DOUBT -> symbol
+    live               orders the venue may hold or fill: what the watcher looks at
+    undertold          orders of which deals say more than their last event does
+    reversals          an OPEN leg -> the CLOSE leg it waits for
+
+All of them follow from the book; they are part of the state so that a snapshot need not rebuild.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TypeVar
+
+from argos_common.domain.book import Book, LegView, OrderView, TradeView
+from argos_common.domain.config import AccountConfig
+from argos_common.domain.control import (
+    AccountControl,
+    ConfigApplied,
+    ConfigProposed,
+    FlattenOrdered,
+    KillEngaged,
+    KillReleased,
+    fold_control,
+)
+from argos_common.domain.event import Event
+from argos_common.domain.ids import Account, OrderId, Symbol, TradeId
+from argos_common.domain.order import (
+    LIVE,
+    UNRESOLVED,
+    OrderAbsent,
+    OrderAcknowledged,
+    OrderDeclined,
+    OrderEvent,
+    OrderFilled,
+    OrderInDoubt,
+    OrderPresumedAbsent,
+    OrderRefused,
+    OrderSealed,
+    OrderState,
+    OrderSubmitting,
+)
+from argos_common.domain.venue import DealEntry, DealRecorded, NodeConfirmed
+from argos_common.domain.verdict import Effect, VerdictGiven
+
+SCHEMA = 1
+LegKey = tuple[TradeId, int]
+ReadConfig = Callable[[str], AccountConfig | None]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True, kw_only=True)
+class AccountState:
+    """One account. `dealt_value`: quantity times price of the deals of each live order."""
+
+    account: Account
+    book: Book
+    control: AccountControl = field(default_factory=AccountControl)
+    config: AccountConfig | None = None
+    closing: dict[LegKey, None] = field(default_factory=dict)
+    opening: dict[LegKey, None] = field(default_factory=dict)
+    reversals: dict[LegKey, LegKey] = field(default_factory=dict)
+    unresolved: dict[OrderId, Symbol] = field(default_factory=dict)
+    live: dict[OrderId, None] = field(default_factory=dict)
+    undertold: dict[OrderId, None] = field(default_factory=dict)
+    dealt_value: dict[OrderId, Decimal] = field(default_factory=dict)
+    first_ns: int = 0
+    """When the account was first configured: deals from before are nobody's business here."""
+    last_deal_ns: int = 0
+    confirmed_epoch: int = 0
+
+    def leg(self, key: LegKey) -> tuple[TradeView, LegView] | None:
+        """The trade and the leg a key names, if the book still has them."""
+        trade = self.book.trades.get(key[0])
+        view = trade.legs.get(key[1]) if trade else None
+        return (trade, view) if trade and view else None
+
+    def fold_verdict(self, sequence: int, verdict: VerdictGiven) -> None:
+        self.book.fold_verdict(sequence, verdict)
+        for leg in verdict.legs:
+            key = (leg.trade_id, leg.leg)
+            pending = self.opening if leg.effect is Effect.OPEN else self.closing
+            pending[key] = None
+            if not leg.after_leg:
+                continue
+            for other in verdict.legs:
+                if other.effect is Effect.CLOSE and other.leg == leg.after_leg:
+                    self.reversals[key] = (other.trade_id, other.leg)
+
+    def fold_order(self, event: OrderEvent, at_ns: int) -> str:
+        order = self.book.orders.get(event.order_id)
+        if isinstance(event, OrderSubmitting | OrderDeclined):
+            trade = self.book.trades.get(event.trade_id)
+        else:
+            trade = self.book.trades.get(order.trade_id) if order else None
+        oddity = self.book.fold_order(event, at_ns)
+        self._index(event.order_id)
+        self._forget_legs(trade)
+        return oddity
+
+    def fold_deal(self, event: DealRecorded) -> None:
+        deal = event.deal
+        self.last_deal_ns = max(self.last_deal_ns, deal.venue_time_ns)
+        trade = self.book.trades.get(event.trade_id)
+        if deal.order_id is not None and deal.order_id in self.book.orders:
+            value = self.dealt_value.get(deal.order_id, Decimal(0))
+            self.dealt_value[deal.order_id] = value + deal.quantity * deal.price
+        self.book.fold_deal(event)
+        if deal.order_id is not None and deal.entry is not DealEntry.BALANCE:
+            self._index(deal.order_id)
+        self._forget_legs(trade)
+
+    def _index(self, order_id: OrderId) -> None:
+        order = self.book.orders.get(order_id)
+        state = order.state if order else None
+        if order and order.submitting and state in UNRESOLVED:
+            self.unresolved[order_id] = order.submitting.symbol
+        else:
+            self.unresolved.pop(order_id, None)
+        _mark(self.live, order_id, marked=state in LIVE)
+        _mark(self.undertold, order_id, marked=order is not None and undertold(order))
+        if order is None:
+            self.dealt_value.pop(order_id, None)
+
+    def _forget_legs(self, trade: TradeView | None) -> None:
+        if trade is None:
+            return
+        for number, view in trade.legs.items():
+            key = (trade.trade_id, number)
+            if view.over and (key in self.opening or key in self.closing):
+                self.opening.pop(key, None)
+                self.closing.pop(key, None)
+                self.reversals.pop(key, None)
+        if trade.trade_id not in self.book.trades:
+            for view in trade.legs.values():
+                for order_id in view.orders:
+                    self._index(order_id)
+
+
+@dataclass(slots=True, kw_only=True)
+class BridgeState:
+    """Every account the log has told of."""
+
+    accounts: dict[Account, AccountState] = field(default_factory=dict)
+
+    def account(self, account: Account) -> AccountState:
+        """The account's state, which begins empty."""
+        state = self.accounts.get(account)
+        if state is None:
+            state = AccountState(account=account, book=Book(account=account))
+            self.accounts[account] = state
+        return state
+
+    def fold(
+        self, sequence: int, at_ns: int, event: Event, read_config: ReadConfig
+    ) -> tuple[Account | None, str]:
+        """Take one event of the log: whom it concerned, and an oddity for a person or "".
+
+        `at_ns` is when the log stored it. `read_config` reads a configuration document; one that
+        cannot be read leaves the account as it was configured before.
+        """
+        match event:
+            case VerdictGiven():
+                self.account(event.account).fold_verdict(sequence, event)
+            case (
+                OrderSubmitting()
+                | OrderDeclined()
+                | OrderAcknowledged()
+                | OrderFilled()
+                | OrderRefused()
+                | OrderInDoubt()
+                | OrderSealed()
+                | OrderPresumedAbsent()
+                | OrderAbsent()
+            ):
+                return event.account, self.account(event.account).fold_order(event, at_ns)
+            case DealRecorded():
+                self.account(event.account).fold_deal(event)
+            case NodeConfirmed():
+                state = self.account(event.account)
+                state.confirmed_epoch = max(state.confirmed_epoch, event.epoch)
+            case (
+                KillEngaged()
+                | KillReleased()
+                | ConfigApplied()
+                | ConfigProposed()
+                | FlattenOrdered()
+            ):
+                state = self.account(event.account)
+                state.control = fold_control(state.control, sequence, event)
+                if isinstance(event, ConfigApplied):
+                    state.first_ns = state.first_ns or at_ns
+                    state.config = read_config(event.document) or state.config
+            case _:
+                return None, ""
+        return event.account, ""
+
+    def fold_unreadable_control(self, sequence: int, account: Account) -> None:
+        """Take a control event that cannot be read for one that bars all new risk approved before.
+
+        Its sequence counts: a claim that did not know of it would be refused for ever.
+        """
+        state = self.account(account)
+        state.control = replace(
+            state.control, sequence=sequence, epoch=sequence, bars_open_since=sequence
+        )
+
+
+def undertold(order: OrderView) -> bool:
+    """Whether deals on record prove more than the order's last event says.
+
+    While an answer may still come it is waited for: it says more than deals do.
+    """
+    if order.dealt_quantity == 0 or order.submitting is None:
+        return False
+    match order.state:
+        case OrderState.WORKING | OrderState.PARTLY_FILLED | OrderState.IN_DOUBT:
+            whole = order.dealt_quantity >= order.submitting.quantity
+            return whole or order.dealt_quantity > order.filled_quantity
+        case OrderState.NEW | OrderState.SUBMITTING | OrderState.DECLINED:
+            return False
+        case _:
+            return order.dealt_quantity > order.filled_quantity
+
+
+def _mark(index: dict[Key, None], key: Key, *, marked: bool) -> None:
+    if marked:
+        index[key] = None
+    else:
+        index.pop(key, None)

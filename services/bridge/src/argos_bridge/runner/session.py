@@ -1,0 +1,118 @@
+"""The node's event stream of one account: deals go on record, facts in passing go to the bus."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import replace
+from hashlib import sha256
+
+from argos_common.domain.errors import ArgosError
+from argos_common.domain.node import AccountFacts
+from argos_common.domain.venue import Deal
+from argos_common.lasthop.contract import NodeUnavailable
+from argos_common.runtime.clock import NS_PER_S
+from argos_common.wire import subjects
+from argos_common.wire.codec import pack
+
+from argos_bridge.core.deals import may_be_ours, recorded
+from argos_bridge.runner.desk import Desk
+from argos_bridge.runner.leases import close
+
+OVERLAP_NS = 60 * NS_PER_S
+"""How far before the last recorded deal a stream begins: a venue may list deals late."""
+PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+SEEN_MAX = 20_000
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
+
+
+class Session:
+    """Keeps one account's stream open, for ever."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._deals: deque[Deal] = deque()
+        self._seen: dict[str, None] = {}
+        self._failures = 0
+
+    async def stream(self) -> None:
+        """Read the node's events; reconnect and resume when the stream breaks."""
+        desk = self._desk
+        while True:
+            state = desk.state
+            since_ns = max(0, (state.last_deal_ns or state.first_ns) - OVERLAP_NS)
+            try:
+                await self._read(since_ns)
+                reason = "its stream ended"
+            except ArgosError as error:
+                reason = str(error)
+            if self._failures == 0:
+                desk.around.lines.warning("node away", account=desk.account, reason=reason)
+            if desk.facts is not None and desk.facts.ready:
+                await self._publish(replace(desk.facts, ready=False, reason=reason))
+            await desk.clock.sleep(PAUSES_S[min(self._failures, len(PAUSES_S) - 1)])
+            self._failures += 1
+
+    async def deals(self) -> None:
+        """Put deals on record, one after the other: each is attributed by those before it."""
+        desk = self._desk
+        while True:
+            desk.deals_wake.arm()
+            if not self._deals:
+                await desk.deals_wake.wait()
+                continue
+            deal = self._deals[0]
+            await self._await_answer(deal)
+            event = recorded(desk.state, deal, desk.clock.now_ns())
+            subject = subjects.venue(desk.account, "deal", deal_token(deal.deal_id))
+            if await desk.record(subject, event):
+                self._deals.popleft()
+
+    async def _read(self, since_ns: int) -> None:
+        events = self._desk.node.events(self._desk.account, since_ns)
+        expected = 0
+        try:
+            async for event in events:
+                if expected and event.sequence != expected and not event.resync:
+                    raise NodeUnavailable("the event stream has a gap")
+                expected = event.sequence + 1
+                if self._failures:
+                    self._failures = 0
+                    self._desk.around.lines.info("node back", account=self._desk.account)
+                if event.facts is not None:
+                    await self._publish(event.facts)
+                if event.deal is not None:
+                    self._take(event.deal)
+        finally:
+            await close(events)
+
+    def _take(self, deal: Deal) -> None:
+        if deal.deal_id in self._seen:
+            return
+        self._seen[deal.deal_id] = None
+        if len(self._seen) > SEEN_MAX:
+            del self._seen[next(iter(self._seen))]
+        self._deals.append(deal)
+        self._desk.deals_wake.ring()
+
+    async def _await_answer(self, deal: Deal) -> None:
+        """A deal nothing attributes may come before the answer that does: wait, but not long."""
+        desk = self._desk
+        grace_ns = desk.state.config.doubt_grace_ns if desk.state.config else 0
+        until_ns = desk.clock.monotonic_ns() + grace_ns
+        while may_be_ours(desk.state, deal):
+            left_ns = until_ns - desk.clock.monotonic_ns()
+            if left_ns <= 0:
+                return
+            desk.deals_wake.arm()
+            await desk.deals_wake.wait(left_ns)
+
+    async def _publish(self, facts: AccountFacts) -> None:
+        self._desk.facts = facts
+        await self._desk.around.bus.publish(f"{subjects.FACTS}.{facts.account}", pack(facts))
+
+
+def deal_token(deal_id: str) -> str:
+    """The deal id as a part of a subject; a venue's id that cannot be one is hashed."""
+    return deal_id if _TOKEN.match(deal_id) else sha256(deal_id.encode()).hexdigest()

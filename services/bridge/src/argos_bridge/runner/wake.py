@@ -1,0 +1,38 @@
+"""Waiting for news, but not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+from argos_common.runtime.clock import NS_PER_S, Clock
+
+_SHORTEST_S = 0.001
+
+
+class Wake:
+    """A loop arms it, looks, and waits: what rang after `arm` ends the wait at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._event = asyncio.Event()
+
+    def arm(self) -> None:
+        self._event.clear()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    async def wait(self, span_ns: int | None = None) -> None:
+        """Until it rings, or the span is over."""
+        if self._event.is_set():
+            return
+        if span_ns is None:
+            await self._event.wait()
+            return
+        timer = asyncio.ensure_future(self._clock.sleep(max(span_ns / NS_PER_S, _SHORTEST_S)))
+        rung = asyncio.ensure_future(self._event.wait())
+        try:
+            await asyncio.wait((timer, rung), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            rung.cancel()

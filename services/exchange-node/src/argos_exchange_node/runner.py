@@ -1,0 +1,47 @@
+"""Runs a node: opens its last hops, serves them, reports readiness, and closes them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+
+from argos_common.lasthop.hop import LastHop
+from argos_common.lasthop.local import LocalNode
+from argos_common.lasthop.ports import Clock
+from argos_common.lasthop.server import NodeServer
+
+READY_EVERY_S = 0.5
+
+
+class Runner:
+    """`listening` hears the port, `report` hears twice a second whether the venue is ready."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        port: int,
+        listening: Callable[[int], None],
+        report: Callable[[bool], None],
+    ) -> None:
+        self._clock = clock
+        self._port = port
+        self._listening = listening
+        self._report = report
+
+    async def run(self, hops: Sequence[LastHop], until: Callable[[], Awaitable[object]]) -> None:
+        """Serves until `until` returns; then nothing new is taken and what is under way ends."""
+        async with AsyncExitStack() as stack:
+            for hop in hops:
+                await hop.start()
+                stack.push_async_callback(hop.stop)
+            node = LocalNode(hops, self._clock)
+            server = NodeServer(node, self._clock, self._port)
+            self._listening(await server.start())
+            stack.push_async_callback(server.stop, 2.0)
+            await until()
+
+    async def watch_readiness(self, hops: Sequence[LastHop]) -> None:
+        """For ever."""
+        while True:
+            self._report(all(hop.ready() for hop in hops))
+            await self._clock.sleep(READY_EVERY_S)

@@ -1,0 +1,69 @@
+"""Wiring of the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from argos_common.domain.errors import OurMistake
+from argos_common.runtime.logs import hide_value
+from argos_common.runtime.service import Context, run_service
+
+from argos_gateway.adapters.http import Webhook, make_app
+from argos_gateway.adapters.http_server import HttpServer
+from argos_gateway.adapters.limiter import MinuteLimiter
+from argos_gateway.adapters.nats import serve_inject
+from argos_gateway.core.access import Access
+from argos_gateway.runner import Intake
+from argos_gateway.settings import read_access
+
+
+async def gateway(context: Context) -> None:
+    """Listen at once, take signals in as soon as the log is there, until told to stop."""
+    access = read_access(context.fleet, context.state_dir, os.environ)
+    for source in access.sources.values():
+        hide_value(source.body_secret or "")
+    where, port = context.fleet.gateway, context.environment.gateway_port
+    opened: list[Intake] = []
+    webhook = Webhook(
+        access, lambda: opened[0] if opened else None, MinuteLimiter(access.rates), context.clock
+    )
+    app = make_app(webhook, lambda: bool(opened) and context.connected)
+    server = HttpServer(app, where.host, where.port if port is None else port)
+    context.publish_port("http_port", server.port)
+    context.logger.info("listening", host=where.host, port=server.port)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await context.run_until_stopped(_take_in(context, access, opened), _ended(serving))
+    finally:
+        server.close()
+        await serving
+
+
+async def _take_in(context: Context, access: Access, opened: list[Intake]) -> None:
+    context.pulse.state = "waiting"
+    await context.wait_for_nats()
+    intake = Intake(
+        access,
+        context.log,
+        context.bus,
+        context.clock,
+        context.telemetry,
+        context.metrics,
+        context.logger,
+    )
+    opened.append(intake)
+    await serve_inject(context.bus, intake, context.clock)
+    context.pulse.state, context.pulse.ready = "running", True
+    await intake.watch_log()
+
+
+async def _ended(serving: asyncio.Task[None]) -> None:
+    """Fails when the server ends by itself."""
+    await asyncio.wait({serving})
+    serving.result()
+    raise OurMistake("the HTTP server ended by itself")
+
+
+def run() -> int:
+    return run_service("gateway", gateway, needs_nats=False)

@@ -1,0 +1,188 @@
+"""The ledger in SQL: every batch is one transaction of rows and checkpoint, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Executable, Insert, Table, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from argos_reconciler.adapters.sql import tables
+from argos_reconciler.adapters.sql.engine import Opened, explained, open_for_writing
+from argos_reconciler.core.checkpoint import Chain
+from argos_reconciler.core.project import Wanted, fold_all, wanted
+from argos_reconciler.core.rows import Item, Row, Rows
+from argos_reconciler.ports import REBUILD, Checkpoint, LedgerUnavailable, LedgerUnusable
+
+T = TypeVar("T")
+IN_MAX = 200
+"""Keys per SELECT: every database has a limit on bound values."""
+
+
+class SqlLedger:
+    """Implements `Ledger` on a SQLAlchemy URL (SQLite file or Postgres)."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._generation = ""
+        self._opened: Opened | None = None
+        self._chain = Chain()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+
+    async def open(self, generation: str) -> Checkpoint:
+        return await self._run(lambda: self._open(generation))
+
+    async def project(self, items: Sequence[Item]) -> Checkpoint:
+        return await self._run(lambda: self._project(items))
+
+    async def close(self) -> None:
+        await self._run(self._let_go)
+        self._thread.shutdown(wait=False)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    # --- in the thread
+
+    def _open(self, generation: str) -> Checkpoint:
+        self._let_go()
+        self._generation = generation
+        self._opened = open_for_writing(self._url)
+        self._chain = Chain()
+        try:
+            with self._opened.connection.begin():
+                return self._checkpoint(self._opened.connection)
+        except SQLAlchemyError as error:
+            self._let_go()
+            raise explained(error, self._url) from None
+        except LedgerUnusable:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _checkpoint(self, connection: Connection) -> Checkpoint:
+        row = connection.execute(select(tables.checkpoint)).mappings().first()
+        if row is None:
+            fresh = Checkpoint(generation=self._generation)
+            connection.execute(
+                tables.checkpoint.insert(),
+                {"id": 1, "generation": fresh.generation, "sequence": 0, "hash": fresh.hash},
+            )
+            return fresh
+        if row["generation"] != self._generation:
+            raise LedgerUnusable(
+                f"the ledger is of log generation {row['generation']}, not {self._generation}:"
+                f" {REBUILD}"
+            )
+        return Checkpoint(generation=row["generation"], sequence=row["sequence"], hash=row["hash"])
+
+    def _project(self, items: Sequence[Item]) -> Checkpoint:
+        """One batch. After a lost commit the database is asked how far it came, so none is doubled."""
+        if self._opened is None:
+            chain = self._chain
+            self._open(self._generation)
+            self._chain = chain
+        opened = self._opened
+        if opened is None:
+            raise LedgerUnavailable("the ledger is not open")
+        before = Chain(self._chain.sequence, self._chain.hash)
+        try:
+            with opened.connection.begin():
+                return self._take(opened.connection, items)
+        except SQLAlchemyError as error:
+            self._chain = before
+            self._let_go()
+            raise explained(error, self._url) from None
+        except BaseException:
+            self._chain = before
+            raise
+
+    def _take(self, connection: Connection, items: Sequence[Item]) -> Checkpoint:
+        stored = self._checkpoint(connection)
+        new = self._chain.take(items, stored.sequence, stored.hash)
+        if new is None:
+            raise LedgerUnusable(
+                f"the ledger was made from another log, or the log was changed below entry"
+                f" {stored.sequence}: {REBUILD}"
+            )
+        if not new:
+            return stored
+        keys = wanted(new)
+        rows = _load(connection, keys)
+        fold_all(rows, new)
+        _store(connection, rows)
+        last = new[-1].sequence
+        moved = connection.execute(
+            update(tables.checkpoint)
+            .where(tables.checkpoint.c.sequence == stored.sequence)
+            .values(sequence=last, hash=self._chain.hash)
+        )
+        if moved.rowcount != 1:
+            raise LedgerUnusable("another process writes this ledger: stop it")
+        return Checkpoint(generation=stored.generation, sequence=last, hash=self._chain.hash)
+
+
+def _load(connection: Connection, keys: Wanted) -> Rows:
+    """The rows that a batch may change, as they are now."""
+    orders, trades, found = tables.orders, tables.trades, tables.discrepancies
+    rows = Rows()
+    for part in _parts(list(keys.orders)):
+        query = select(orders).where(tuple_(orders.c.account, orders.c.order_id).in_(part))
+        for row in _rows(connection, query):
+            rows.orders[str(row["account"]), str(row["order_id"])] = row
+    for part in _parts(list(keys.trades)):
+        query = select(trades).where(tuple_(trades.c.trade_id, trades.c.account).in_(part))
+        for row in _rows(connection, query):
+            rows.trades[str(row["trade_id"]), str(row["account"])] = row
+    for names in _parts(list(keys.discrepancies)):
+        query = select(found).where(found.c.discrepancy_id.in_(names))
+        for row in _rows(connection, query):
+            rows.discrepancies[str(row["discrepancy_id"])] = row
+    return rows
+
+
+def _rows(connection: Connection, query: Executable) -> list[Row]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _parts(keys: list[T]) -> list[list[T]]:
+    return [keys[start : start + IN_MAX] for start in range(0, len(keys), IN_MAX)]
+
+
+def _store(connection: Connection, rows: Rows) -> None:
+    for name, table in tables.ADDED.items():
+        if rows.added.get(name):
+            connection.execute(table.insert(), rows.added[name])
+    changed: tuple[tuple[Table, list[Row]], ...] = (
+        (tables.orders, list(rows.orders.values())),
+        (tables.trades, list(rows.trades.values())),
+        (tables.discrepancies, list(rows.discrepancies.values())),
+    )
+    for table, values in changed:
+        if values:
+            connection.execute(_upsert(table, connection.dialect.name), values)
+
+
+def _upsert(table: Table, dialect: str) -> Insert:
+    """Insert the row, or put it in the place of the one with its key."""
+    found = _UPSERTS.get((table.name, dialect))
+    if found is None:
+        make: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+        statement = make(table)
+        keys = {column.name for column in table.primary_key}
+        found = _UPSERTS[table.name, dialect] = statement.on_conflict_do_update(
+            index_elements=[table.c[name] for name in sorted(keys)],
+            set_={c.name: statement.excluded[c.name] for c in table.c if c.name not in keys},
+        )
+    return found
+
+
+_UPSERTS: dict[tuple[str, str], Insert] = {}

@@ -1,0 +1,39 @@
+"""Wires the reconciler."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from argos_common.lasthop.client import NodeClient
+from argos_common.runtime.service import Context, run_service
+
+from argos_reconciler.adapters.sql.ledger import SqlLedger
+from argos_reconciler.runner import Reconciler
+from argos_reconciler.settings import ledger_url, node_addresses
+
+
+async def main(context: Context) -> None:
+    """Reconcile until the process is to stop."""
+    async with AsyncExitStack() as stack:
+        nodes = {}
+        for name, address in node_addresses(context.environment, context.fleet).items():
+            nodes[name] = NodeClient(address)
+            stack.push_async_callback(nodes[name].close)
+        ledger = SqlLedger(ledger_url(context.environment, context.fleet))
+        stack.push_async_callback(ledger.close)
+        reconciler = Reconciler(
+            log=context.log,
+            clock=context.clock,
+            ledger=ledger,
+            nodes=nodes,
+            telemetry=context.telemetry,
+            pulse=context.pulse,
+            metrics=context.metrics,
+            logger=context.logger,
+        )
+        await context.run_until_stopped(reconciler.run())
+
+
+def run() -> int:
+    """The process's exit code."""
+    return run_service("reconciler", main)

@@ -1,0 +1,361 @@
+"""The reconciler's loops: follow the log, keep the ledger, match orders, compare with the venue.
+
+    follow    every entry: fold, and queue for the ledger; waits while the ledger is far behind
+    pump      queued entries into the ledger, in batches
+    match     orders that are done and whose deals add up: append the match, once per order
+    watch     per account, every second: the venue's own picture against the book
+
+Nothing is appended before the log has been read to its end once: what is on record is not
+proposed again. The ledger being away stops only the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from argos_common.domain.config import AccountConfig
+from argos_common.domain.control import ConfigApplied
+from argos_common.domain.errors import WireError
+from argos_common.domain.event import Event
+from argos_common.domain.ids import Account, OrderId
+from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
+from argos_common.domain.venue import Deal
+from argos_common.lasthop.contract import Node, NodeUnavailable
+from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.runtime.follow import Follower, Proposer
+from argos_common.runtime.health import Pulse
+from argos_common.runtime.log import (
+    Answer,
+    Append,
+    CreateOnce,
+    Entry,
+    Exists,
+    Log,
+    LogStatus,
+    LogUnavailable,
+    Mine,
+)
+from argos_common.runtime.logs import Logger
+from argos_common.runtime.metrics import Metrics
+from argos_common.runtime.telemetry import NullTelemetry, Telemetry
+from argos_common.wire import codec, subjects
+
+from argos_reconciler.core.compare import Watch, observe
+from argos_reconciler.core.differences import (
+    Thresholds,
+    book_differences,
+    missing_deals,
+    venue_differences,
+)
+from argos_reconciler.core.match import match_of
+from argos_reconciler.core.rows import Item
+from argos_reconciler.core.state import DEALS_REMEMBERED, AccountState, State
+from argos_reconciler.ports import BATCH_MAX, Checkpoint, Ledger, LedgerUnavailable
+
+QUEUE_MAX = 16 * BATCH_MAX
+GATHER_S = 0.02
+"""How long the ledger waits for company before it takes a few entries: a commit costs the same."""
+
+MATCHES_AT_ONCE = 32
+COMPARE_EVERY_S = 1.0
+DEALS_EVERY_PASSES = 5
+RETRY_S = 0.5
+BOOK_KINDS = frozenset({DiscrepancyKind.UNRESOLVED})
+VENUE_KINDS = frozenset(
+    {
+        DiscrepancyKind.POSITION,
+        DiscrepancyKind.BALANCE,
+        DiscrepancyKind.UNKNOWN_POSITION,
+        DiscrepancyKind.UNKNOWN_ORDER,
+    }
+)
+
+
+@dataclass(slots=True)
+class _AccountWatch:
+    """What one account's passes remember. `listed`: the venue's deals were seen at least once."""
+
+    watch: Watch
+    missing: tuple[Deal, ...] = ()
+    listed: bool = False
+    passes: int = 0
+
+
+class Reconciler:
+    """`nodes`: by the name that account configurations use. Runs until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        clock: Clock,
+        ledger: Ledger,
+        nodes: Mapping[str, Node],
+        thresholds: Thresholds | None = None,
+        telemetry: Telemetry | None = None,
+        pulse: Pulse | None = None,
+        metrics: Metrics | None = None,
+        logger: Logger | None = None,
+    ) -> None:
+        self.state = State()
+        self.checkpoint: Checkpoint | None = None
+        self._log, self._clock, self._ledger, self._nodes = log, clock, ledger, nodes
+        self._thresholds = thresholds or Thresholds()
+        self._telemetry = telemetry or NullTelemetry()
+        self._pulse = pulse or Pulse()
+        self._metrics, self._logger = metrics, logger
+        self._queue: deque[Item] = deque()
+        self._arrived, self._room, self._current = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._room.set()
+        self.follower = Follower(_Paced(log, self._room), self._fold, dead_letter=self._dead_letter)
+        self._proposer = Proposer(log=log, clock=clock, follower=self.follower)
+
+    async def run(self) -> None:
+        """Reconcile for ever. Raises LedgerUnusable (an OurMistake)."""
+        status = await self._status()
+        while self.checkpoint is None:
+            try:
+                self.checkpoint = await self._ledger.open(status.generation)
+            except LedgerUnavailable as error:
+                await self._wait_for_ledger(error)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.follower.run())
+            group.create_task(self._pump())
+            while not await self._proposer.catch_up():
+                await self._clock.sleep(RETRY_S)
+            self._pulse.state, self._pulse.ready = "running", True
+            group.create_task(self._match())
+            await self._watch_accounts(group)
+
+    # --- following
+
+    def _fold(self, entry: Entry, event: Event) -> None:
+        if isinstance(event, ConfigApplied):
+            self._configure(entry, event)
+        self.state.fold(entry.sequence, entry.appended_ns, event)
+        self._enqueue(entry, event)
+
+    def _dead_letter(self, entry: Entry, error: WireError) -> None:
+        if self._logger is not None:
+            self._logger.error("dead letter", sequence=entry.sequence, reason=str(error))
+        self._enqueue(entry, None)
+
+    def _configure(self, entry: Entry, event: ConfigApplied) -> None:
+        try:
+            config = codec.from_json(AccountConfig, event.document)
+        except WireError as error:
+            if self._logger is not None:
+                self._logger.error("unreadable configuration", reason=str(error))
+            return
+        self.state.configure(config, entry.appended_ns)
+
+    def _enqueue(self, entry: Entry, event: Event | None) -> None:
+        self._queue.append(
+            Item(entry.sequence, entry.subject, entry.appended_ns, entry.data, event)
+        )
+        self._arrived.set()
+        self._pulse.sequence = entry.sequence
+        if len(self._queue) >= QUEUE_MAX:
+            self._room.clear()
+
+    async def _status(self) -> LogStatus:
+        while True:
+            try:
+                return await self._log.status()
+            except LogUnavailable:
+                await self._clock.sleep(RETRY_S)
+
+    # --- the ledger
+
+    async def _pump(self) -> None:
+        while True:
+            await self._arrived.wait()
+            if len(self._queue) < BATCH_MAX:
+                await self._clock.sleep(GATHER_S)
+            batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
+            if not self._queue:
+                self._arrived.clear()
+            if len(self._queue) < QUEUE_MAX // 2:
+                self._room.set()
+            self.checkpoint = await self._project(batch)
+
+    async def _project(self, batch: Sequence[Item]) -> Checkpoint:
+        waited = False
+        while True:
+            try:
+                checkpoint = await self._ledger.project(batch)
+            except LedgerUnavailable as error:
+                waited = True
+                await self._wait_for_ledger(error)
+            else:
+                if waited:
+                    self._pulse.detail = ""
+                return checkpoint
+
+    async def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
+        if self._logger is not None and self._pulse.detail != str(error):
+            self._logger.warning("waiting for the ledger", reason=str(error))
+        self._pulse.detail = str(error)
+        await self._clock.sleep(RETRY_S)
+
+    # --- matching
+
+    async def _match(self) -> None:
+        news = self.follower.news
+        while True:
+            news.clear()
+            ready = [
+                (account, order_id)
+                for account in self.state.accounts.values()
+                for order_id in account.matcher.complete
+            ][:MATCHES_AT_ONCE]
+            if not ready:
+                await news.wait()
+                continue
+            done = await asyncio.gather(*(self._append_match(*each) for each in ready))
+            if not all(done):
+                await self._clock.sleep(RETRY_S)
+
+    async def _append_match(self, account: AccountState, order_id: OrderId) -> bool:
+        """Append one match; whether it is on record now."""
+        order = account.matcher.orders[order_id]
+        match = match_of(order, self._clock.now_ns())
+        parent = order.submitting.trace_parent
+        with self._telemetry.span(
+            "reconcile",
+            parent=parent,
+            trade_id=match.event.trade_id,
+            attributes={
+                "order.id": order_id,
+                "match.method": match.event.method.name,
+                "latency.clock": match.latency_clock,
+            },
+        ):
+            answer = await self._append(
+                subjects.reconcile(account.account, "match", order_id), match.event
+            )
+        if isinstance(answer, Mine) and self._metrics is not None:
+            self._metrics.matched.labels(account.account, match.event.method.name.lower()).inc()
+        if isinstance(answer, Mine | Exists):
+            account.matcher.let_go(order_id)
+            return True
+        return False
+
+    async def _append(self, subject: str, event: Event) -> Answer:
+        return await self._proposer.append(
+            Append(subject=subject, data=codec.encode(event), condition=CreateOnce())
+        )
+
+    # --- comparing
+
+    async def _watch_accounts(self, group: asyncio.TaskGroup) -> None:
+        watched: dict[Account, None] = {}
+        while True:
+            for account in list(self.state.accounts.values()):
+                if account.config is not None and account.account not in watched:
+                    watched[account.account] = None
+                    group.create_task(self._watch(account))
+            await self._clock.sleep(COMPARE_EVERY_S)
+
+    async def _watch(self, account: AccountState) -> None:
+        memory = _AccountWatch(Watch())
+        while True:
+            await self._clock.sleep(COMPARE_EVERY_S)
+            for proposal in await self._pass(account, memory):
+                await self._append_finding(proposal)
+            if self._metrics is not None:
+                gauge = self._metrics.discrepancies_open.labels(account.account)
+                gauge.set(len(account.open))
+
+    async def _pass(
+        self, account: AccountState, memory: _AccountWatch
+    ) -> list[DiscrepancyFound | DiscrepancyResolved]:
+        """One look at the venue and the book; a venue that cannot answer proves nothing."""
+        node = self._nodes.get(account.config.node) if account.config else None
+        snapshot = None
+        if node is not None:
+            try:
+                snapshot = await node.snapshot(account.account)
+                if memory.passes % DEALS_EVERY_PASSES == 0:
+                    await self._list_deals(node, account, memory)
+                memory.passes += 1
+            except NodeUnavailable:
+                pass  # who is late is the monitor's business
+        now_ns = self._clock.now_ns()
+        account.matcher.look_again(now_ns)
+        if account.matcher.complete:
+            self.follower.news.set()
+        kinds = BOOK_KINDS
+        if memory.listed:
+            kinds = kinds | {DiscrepancyKind.MISSING_FILL}
+        differences = book_differences(account, self._thresholds, memory.missing)
+        if snapshot is not None and snapshot.complete:
+            kinds = kinds | VENUE_KINDS
+            differences += venue_differences(account, snapshot, self._thresholds)
+        return observe(
+            account,
+            memory.watch,
+            [each for each in differences if each.kind in kinds],
+            kinds=kinds,
+            now_ns=now_ns,
+            log_sequence=self.follower.sequence,
+        )
+
+    async def _list_deals(self, node: Node, account: AccountState, memory: _AccountWatch) -> None:
+        since_ns = _since(account, memory)
+        listed = await node.deals(account.account, since_ns)
+        memory.missing = missing_deals(account, listed.deals)
+        memory.listed = True
+
+    async def _append_finding(self, event: DiscrepancyFound | DiscrepancyResolved) -> None:
+        kind = "discrepancy" if isinstance(event, DiscrepancyFound) else "resolution"
+        answer = await self._append(
+            subjects.reconcile(event.account, kind, event.discrepancy_id), event
+        )
+        if isinstance(answer, Mine) and self._logger is not None:
+            if isinstance(event, DiscrepancyFound):
+                self._logger.error("discrepancy", account=event.account, reason=event.sentence)
+            else:
+                self._logger.info("discrepancy resolved", account=event.account, how=event.how)
+
+
+OVERLAP_NS = 60 * NS_PER_S
+
+
+def _since(account: AccountState, memory: _AccountWatch) -> int:
+    """From when on the venue's deals are asked for: everything not known to be on record."""
+    if not memory.listed:
+        full = len(account.deals) >= DEALS_REMEMBERED
+        return min(account.deals.values()) if full else account.known_since_ns
+    newest = max(account.deals.values(), default=account.known_since_ns) - OVERLAP_NS
+    oldest_missing = min((deal.venue_time_ns for deal in memory.missing), default=newest)
+    return max(min(newest, oldest_missing), account.known_since_ns)
+
+
+class _Paced:
+    """A log whose readers wait while there is no room for more."""
+
+    def __init__(self, log: Log, room: asyncio.Event) -> None:
+        self._log, self._room = log, room
+
+    async def append(self, append: Append) -> Answer:
+        return await self._log.append(append)
+
+    async def append_batch(self, appends: Sequence[Append]) -> Answer:
+        return await self._log.append_batch(appends)
+
+    async def read(
+        self, after: int, subjects: Sequence[str] = ()
+    ) -> AsyncIterator[Entry]:  # the port's name
+        async for entry in self._log.read(after, subjects):
+            await self._room.wait()
+            yield entry
+
+    async def last(self, subject: str) -> Entry | None:
+        return await self._log.last(subject)
+
+    async def status(self) -> LogStatus:
+        return await self._log.status()

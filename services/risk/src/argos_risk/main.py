@@ -1,0 +1,58 @@
+"""Wires risk to NATS, the state folder and the fleet's configuration, and runs it."""
+
+from __future__ import annotations
+
+from argos_common.runtime.health import Pulse
+from argos_common.runtime.service import Context, run_service
+from argos_common.runtime.snapshot import Snapshot, load_snapshot, save_snapshot
+
+from argos_risk.adapters.fleet_file import FleetFile
+from argos_risk.adapters.report import ServiceReport
+from argos_risk.core.state import RiskState
+from argos_risk.runner.risk import RiskPorts, RiskRunner
+
+SCHEMA = 1
+"""Counts up when the meaning or shape of RiskState changes."""
+
+
+async def serve(context: Context) -> None:
+    """Run risk until the context says stop."""
+    path = context.state_dir / "snapshots" / "risk.json"
+    status = await context.log.status()
+    generation = status.generation
+
+    def keep(state: RiskState) -> None:
+        save_snapshot(path, state, generation=generation, sequence=state.sequence, schema=SCHEMA)
+
+    found = load_snapshot(
+        path, RiskState, generation=generation, schema=SCHEMA, last_sequence=status.last_sequence
+    )
+    if not isinstance(found, Snapshot) and found.sentence:
+        context.logger.warning(found.sentence)
+    runner = RiskRunner(
+        RiskPorts(
+            log=context.log,
+            bus=context.bus,
+            clock=context.clock,
+            entropy=context.entropy,
+            proposals=FleetFile(context.environment.config),
+            telemetry=context.telemetry,
+            report=ServiceReport(context.metrics, context.logger),
+            state=found.state if isinstance(found, Snapshot) else RiskState(),
+            keep=keep,
+        )
+    )
+    await context.run_until_stopped(runner.run(), _pulse(context, context.pulse, runner))
+
+
+async def _pulse(context: Context, pulse: Pulse, runner: RiskRunner) -> None:
+    while True:
+        pulse.sequence = runner.follower.sequence
+        pulse.ready = runner.ready and context.connected
+        pulse.state = "running" if pulse.ready else "waiting"
+        await context.clock.sleep(0.2)
+
+
+def main() -> int:
+    """The process's entry point; its exit code."""
+    return run_service("risk", serve)
