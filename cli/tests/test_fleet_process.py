@@ -16,12 +16,13 @@ from argos_cli.client.opened import open_fleet
 from argos_cli.commands.control import kill_fleet
 from argos_cli.commands.verify import verify_fleet
 from argos_cli.fleet.supervisor import EmbeddedFleet
-from argos_common.domain.order import OrderFilled, OrderRefused, OrderSubmitting
+from argos_common.domain.order import OrderAbsent, OrderFilled, OrderRefused, OrderSubmitting
 from argos_common.domain.reconcile import OrderMatched
 from argos_common.domain.signal import SignalAccepted
 from argos_common.domain.verdict import VerdictGiven
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.times import utc_text
+from argos_mt5_node.simulator.control import SimulatorControl
 
 FLEET_TOML = Path(__file__).resolve().parents[2] / "fleet.toml"
 MODULES = ("risk", "bridge", "reconciler", "monitor", "gateway", "mt5_node", "exchange_node")
@@ -92,7 +93,7 @@ def _unfinished(items: list[Recorded], signals: set[str]) -> str:
     judged = {e.cause_id for e in events if isinstance(e, VerdictGiven)}
     claimed = {e.order_id for e in events if isinstance(e, OrderSubmitting)}
     filled = {e.order_id for e in events if isinstance(e, OrderFilled) and e.done}
-    refused = {e.order_id for e in events if isinstance(e, OrderRefused)}
+    refused = {e.order_id for e in events if isinstance(e, OrderRefused | OrderAbsent)}
     matched = {e.order_id for e in events if isinstance(e, OrderMatched)}
     for what, left in (
         ("without verdict", signals - judged),
@@ -111,6 +112,20 @@ async def assert_promises_kept(fleet: EmbeddedFleet) -> None:
     assert [(check.name, check.broken) for check in checks if not check.passed] == []
     report = replay_record(items)
     assert report.passed, report.difference
+    claims = [item.event.tag for item in items if isinstance(item.event, OrderSubmitting)]
+    accepted = [comment for comment in broker_orders(fleet) if comment.startswith("a1")]
+    assert len(accepted) == len(set(accepted)), "the broker accepted an order twice"
+    assert set(accepted) <= set(claims), "the broker accepted what nobody claimed"
+
+
+def broker_orders(fleet: EmbeddedFleet) -> list[str]:
+    """What the simulated broker itself recorded from us: the comment of every accepted order."""
+    control = SimulatorControl(fleet.simulator_folder("mt5") / "port")
+    try:
+        entries = control.record()
+    finally:
+        control.close()
+    return [e["comment"] for e in entries if e["kind"] == "order" and e["origin"] == "expert"]
 
 
 @pytest.fixture
@@ -123,8 +138,9 @@ async def fleet(tmp_path: Path) -> AsyncIterator[EmbeddedFleet]:
 async def test_an_alert_becomes_a_reconciled_fill_and_a_kill_bars_the_next(
     fleet: EmbeddedFleet,
 ) -> None:
-    first = await post(fleet, alert(1))
-    assert await post(fleet, alert(1)) == first  # the sender tries again: the same signal
+    body = alert(1)
+    first = await post(fleet, body)
+    assert await post(fleet, body) == first  # the sender tries again: the same signal
     await until_at_rest(fleet, {first})
     items = await history(fleet)
     assert sum(isinstance(item.event, SignalAccepted) for item in items) == 1
@@ -148,7 +164,7 @@ async def test_an_alert_becomes_a_reconciled_fill_and_a_kill_bars_the_next(
 async def test_any_service_may_be_killed_while_alerts_flow(fleet: EmbeddedFleet) -> None:
     signals: set[str] = set()
     number = 100
-    for name in (*fleet.services, "sim-mt5", "nats"):
+    for name in (*(each for each in fleet.names if each != "nats"), "nats"):
         stop = asyncio.Event()
         flow = asyncio.create_task(_flow(fleet, number, signals, stop))
         number += 100

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from argos_cli.fleet import plan, ports
 from argos_cli.fleet.backoff import next_failure, pause_s
+from argos_cli.fleet.child import keep_small
 from argos_cli.fleet.state_folder import (
     FleetRecord,
     FolderLock,
@@ -166,3 +167,17 @@ def test_intake_stops_first_and_the_log_last() -> None:
     assert order[-1] == "nats"
     assert order.index("bridge") < order.index("mt5-node-mt5") < order.index("sim-mt5")
     assert sorted(order) == sorted(names)
+
+
+def test_what_a_process_says_is_begun_again_when_it_grows_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argos_cli.fleet.child.OUT_MAX", 10)
+    out = tmp_path / "risk.out"
+    with out.open("ab") as writer:
+        writer.write(b"a long line\n")
+        writer.flush()
+        keep_small(out)
+        writer.write(b"next\n")
+    assert out.read_bytes() == b"next\n"
+    assert (tmp_path / "risk.out.1").read_bytes() == b"a long line\n"

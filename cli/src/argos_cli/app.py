@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from argos_cli.bench.command import bench
 from argos_cli.commands.config import config
 from argos_cli.commands.control import flatten, kill, resume
 from argos_cli.commands.ledger import ledger
@@ -18,6 +19,7 @@ from argos_cli.commands.status import status
 from argos_cli.commands.trades import trade, trades
 from argos_cli.commands.up import up
 from argos_cli.commands.verify import verify
+from argos_cli.demo.command import demo
 from argos_cli.exits import OneSentence
 
 app = typer.Typer(
@@ -33,6 +35,8 @@ app = typer.Typer(
     ),
 )
 
+app.command()(demo)
+app.command()(bench)
 app.command()(up)
 app.command()(status)
 app.command()(verify)

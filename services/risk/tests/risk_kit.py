@@ -41,6 +41,7 @@ from argos_common.domain.order import (
     OrderSubmitting,
     RefusalClass,
 )
+from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind
 from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, QuantityRule, SignalAccepted
 from argos_common.domain.venue import Deal, DealEntry, DealReason, DealRecorded, Quote
@@ -200,6 +201,20 @@ def deal(
         how="external" if external else "tag",
         external=external,
         recorded_at_ns=NOW,
+    )
+
+
+def discrepancy(symbol: str = "EURUSD") -> DiscrepancyFound:
+    return DiscrepancyFound(
+        discrepancy_id="x1",
+        account=DEMO,
+        symbol=Symbol(symbol),
+        kind=DiscrepancyKind.POSITION,
+        expected="0",
+        actual="1",
+        sentence="the venue holds 1, the log 0",
+        since_ns=NOW,
+        found_at_ns=NOW,
     )
 
 

@@ -1,9 +1,12 @@
-"""The faults a seed may draw, each by name, with how often it fires. `Fired` counts what did."""
+"""The faults a seed may draw, each by name, with how often it fires. `fired` counts what did."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from argos_common.domain.errors import BadInput
 
 from argos_simulation.chance import Chance
 
@@ -12,38 +15,58 @@ PER_CALL: dict[str, float] = {
     "append-ack-lost": 0.04,
     "append-ghost": 0.03,
     "append-busy": 0.03,
-    "log-read-slow": 0.02,
+    "log-read-slow": 0.01,
     "bus-lost": 0.05,
     "bus-slow": 0.03,
     "node-request-lost": 0.05,
     "node-answer-lost": 0.08,
-    "node-request-duplicated": 0.05,
+    "node-request-duplicated": 0.08,
     "node-slow": 0.05,
-    "venue-answer-lost": 0.06,
-    "venue-request-lost": 0.03,
-    "venue-requote": 0.06,
-    "venue-partial": 0.06,
-    "venue-late-deals": 0.10,
-    "venue-no-connection": 0.02,
 }
 """Probability per call at intensity 1."""
 
+VENUE: dict[str, float] = {
+    "venue-answer-lost": 0.08,
+    "venue-request-lost": 0.05,
+    "venue-late-fill": 0.05,
+    "venue-no-connection": 0.05,
+    "venue-requote": 0.06,
+    "venue-rejected": 0.05,
+    "venue-partial": 0.08,
+    "venue-bare-done": 0.05,
+    "venue-comment-erased": 0.04,
+    "venue-late-deals": 1.0,
+}
+"""Probability per order at intensity 1; `venue-late-deals` is a state, not per order."""
+
+POINTS: dict[str, float] = {
+    "crash-gateway": 0.006,
+    "crash-risk": 0.003,
+    "crash-bridge": 0.004,
+    "crash-reconciler": 0.001,
+    "crash-mt5-node": 0.006,
+    "crash-paper-node": 0.006,
+}
+"""kill -9 at a point of the process's own path, per point passed at intensity 1."""
+
 EVENTS: tuple[str, ...] = (
-    "crash-risk",
-    "crash-bridge",
-    "crash-reconciler",
-    "crash-node",
     "pause-risk",
     "pause-bridge",
     "two-bridges",
     "two-risks",
     "kill-switch",
+    "limits-change",
     "clock-skew",
+    "clock-jump",
     "log-away",
+    "log-partition",
+    "terminal-disconnected",
+    "stale-snapshot",
 )
 """What happens at a moment rather than per call."""
 
-NAMES: tuple[str, ...] = (*PER_CALL, *EVENTS)
+NAMES: tuple[str, ...] = (*PER_CALL, *VENUE, *POINTS, *EVENTS)
+RATES: dict[str, float] = PER_CALL | VENUE | POINTS
 
 
 @dataclass(slots=True)
@@ -54,11 +77,14 @@ class Faults:
     fired: Counter[str] = field(default_factory=Counter)
     healed: bool = False
 
+    def rate(self, name: str) -> float:
+        """The probability per occasion, now."""
+        return 0.0 if self.healed else RATES[name] * self.intensity.get(name, 0.0)
+
     def strike(self, name: str, chance: Chance) -> bool:
-        """Whether a per-call fault fires now."""
-        strength = 0.0 if self.healed else self.intensity.get(name, 0.0)
-        # Drawn whether or not the fault is on, so that healing does not shift other draws.
-        if chance.happens(PER_CALL[name] * strength):
+        """Whether a fault fires at this occasion."""
+        rate = self.rate(name)
+        if rate and chance.happens(rate):
             self.fired[name] += 1
             return True
         return False
@@ -67,11 +93,19 @@ class Faults:
         return self.intensity.get(name, 0.0) > 0
 
 
+def check_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names if all are known. Raises BadInput."""
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise BadInput(f"there is no fault {unknown[0]!r}; known are: {', '.join(NAMES)}")
+    return tuple(names)
+
+
 def draw(chance: Chance, allowed: tuple[str, ...] = NAMES) -> Faults:
     """A random subset at random strength: rare pairs meet more often than if all were always on."""
     intensity = {}
     for name in NAMES:
-        strength = chance.between(0.3, 2.0)
-        if chance.happens(0.45) and name in allowed:
+        strength, on = chance.between(0.3, 2.0), chance.happens(0.4)
+        if on and name in allowed:
             intensity[name] = strength
     return Faults(intensity)

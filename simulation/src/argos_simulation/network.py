@@ -1,4 +1,4 @@
-"""What lies between a simulated process and the world: a log, a bus and nodes reached over a network.
+"""What lies between a simulated process and the world: a log and a bus reached over a network.
 
 Every call takes a drawn time each way. A lost request never arrives; a lost answer leaves the caller
 with nothing until its timeout; a ghost arrives later, when the caller has long given up.
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from argos_common.runtime.append_rules import check_append, check_batch
 from argos_common.runtime.bus import Handler, NoReply
 from argos_common.runtime.log import (
     Answer,
@@ -23,6 +24,7 @@ from argos_common.runtime.log import (
 )
 from argos_common.testing.memory_bus import MemoryBus
 from argos_common.testing.memory_log import MemoryLog
+
 from argos_simulation.chance import Chance
 from argos_simulation.faults import Faults
 from argos_simulation.process import Process
@@ -30,7 +32,8 @@ from argos_simulation.process import Process
 T = TypeVar("T")
 
 LOG_TIMEOUT_S = 2.0
-GHOST_S = (0.5, 8.0)
+GHOST_S = (0.2, 8.0)
+SLOW_S = (0.05, 3.0)
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ class Cable:
         """One way over the network."""
         seconds = self.chance.between(0.0001, 0.003)
         if slow and self.faults.strike(slow, self.chance):
-            seconds += self.chance.between(0.05, 3.0)
+            seconds += self.chance.between(*SLOW_S)
         await asyncio.sleep(seconds)
 
     async def never(self, timeout_s: float) -> None:
@@ -55,21 +58,23 @@ class Cable:
 
 
 class SimLog:
-    """Implements `Log` over the one store, for one process."""
+    """Implements `Log` over the one store, for one process. `log` is that process's own view."""
 
     def __init__(self, log: MemoryLog, cable: Cable) -> None:
         self._log = log
         self._cable = cable
 
     async def append(self, append: Append) -> Answer:
+        check_append(append)
         return await self._send((append,))
 
     async def append_batch(self, appends: Sequence[Append]) -> Answer:
+        check_batch(appends)
         return await self._send(tuple(appends))
 
     async def _send(self, appends: tuple[Append, ...]) -> Answer:
         cable = self._cable
-        await cable.process.gate()
+        await cable.process.point()
         if cable.faults.strike("append-busy", cable.chance):
             await cable.travel()
             await cable.process.gate()
@@ -84,17 +89,15 @@ class SimLog:
             return Unknown("no answer in time")
         await cable.travel()
         answer = self._land(appends)
-        if cable.faults.strike("append-ack-lost", cable.chance):
+        if answer is None or cable.faults.strike("append-ack-lost", cable.chance):
             await cable.never(LOG_TIMEOUT_S)
             return Unknown("no answer in time")
         await cable.travel()
-        await cable.process.gate()
+        await cable.process.point()
         return answer
 
-    def _land(self, appends: tuple[Append, ...]) -> Answer:
-        if self._log.unavailable:
-            return Unknown("no answer in time")
-        return self._log.store.apply(appends)
+    def _land(self, appends: tuple[Append, ...]) -> Answer | None:
+        return None if self._log.unavailable else self._log.store.apply(appends)
 
     async def read(self, after: int, subjects: Sequence[str] = ()) -> AsyncIterator[Entry]:
         await self._cable.process.gate()

@@ -4,16 +4,26 @@
 Its tasks are not cancelled (no `finally` runs in a killed process); they simply never wake from
 their next call to the world. `pause` holds it at the gate until `resume`: a zombie that then goes
 on with what it knew.
+
+A *point* is a gate at a moment that matters, such as before and after a journal's sync: there a
+process may be made to die by chance, so that a crash meets every such moment.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from argos_common.runtime.clock import NS_PER_S
+
+Hazard = Callable[["Process"], None]
+"""Called at each point; may kill the process."""
+
+
+def _no_hazard(process: Process) -> None:
+    del process
 
 
 @dataclass(slots=True)
@@ -45,16 +55,17 @@ class Process:
 
     name: str
     life: int
+    hazard: Hazard = _no_hazard
     alive: bool = True
-    ended: bool = False
     failure: BaseException | None = None
-    _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     _open: asyncio.Event | None = None
+    _dead: asyncio.Future[None] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}#{self.life}"
 
     async def gate(self) -> None:
         """Pass if the process runs; wait while it is paused; never return once it is killed."""
-        if self.ended:
-            raise asyncio.CancelledError
         if not self.alive:
             await asyncio.get_running_loop().create_future()
         while self._open is not None:
@@ -62,10 +73,24 @@ class Process:
             if not self.alive:
                 await asyncio.get_running_loop().create_future()
 
+    async def point(self) -> None:
+        """A gate at which the process may die."""
+        if self.alive:
+            self.hazard(self)
+        await self.gate()
+
+    @property
+    def dead(self) -> asyncio.Future[None]:
+        """Done once the process is killed: a broken connection, as its peers see it."""
+        if self._dead is None:
+            self._dead = asyncio.get_running_loop().create_future()
+            if not self.alive:
+                self._dead.set_result(None)
+        return self._dead
+
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(self._run(work))
-        self._tasks.append(task)
-        return task
+        """Run the process's main coroutine; an exception out of it is kept as `failure`."""
+        return asyncio.get_running_loop().create_task(self._run(work))
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -75,10 +100,16 @@ class Process:
         except BaseException as failure:  # noqa: BLE001  # a crash of the service is a finding
             if self.alive:
                 self.failure = failure
-                self.alive = False
+                self.kill()
 
     def kill(self) -> None:
         self.alive = False
+        if self._dead is not None and not self._dead.done():
+            self._dead.set_result(None)
+
+    @property
+    def paused(self) -> bool:
+        return self._open is not None
 
     def pause(self) -> None:
         if self._open is None:
@@ -88,11 +119,3 @@ class Process:
         if self._open is not None:
             self._open.set()
             self._open = None
-
-    async def end(self) -> None:
-        """The simulation is over: let go of everything that still waits."""
-        self.ended = True
-        self.resume()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -80,7 +80,8 @@ def trade_rows(items: Iterable[Recorded]) -> list[TradeRow]:
                 found.external = found.external or event.external
                 found.position += deal.position_delta
                 found.traded += deal.quantity
-                found.profit += deal.profit + deal.commission + deal.swap + deal.fee
+                fee = deal.fee if not deal.fee_asset else Decimal(0)
+                found.profit += deal.profit + deal.commission + deal.swap + fee
             case OrderMatched() as match:
                 found = row(match.trade_id, match.account, at_ns)
                 found.matched += 1

@@ -54,6 +54,8 @@ class KeepAlive:
                     length = int(value)
                 case b"connection":
                     closes = value.strip().lower() == b"close"
+                case _:
+                    pass
         body = await self._reader.readexactly(length)
         if closes:
             self.close()

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from argos_cli.audit.replay import replay_record
 from argos_cli.client.history import Recorded, read_now, read_recording
 from argos_cli.client.opened import open_fleet
 from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption
@@ -25,6 +24,8 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Fold a record and decide every verdict again; exit 3 at a difference."""
+    from argos_cli.audit.replay import replay_record  # slow to import: a kill must not wait
+
     items = list(read_recording(recording)) if recording is not None else run(_stored(state))
     say(f"replaying {len(items)} entries")
     report = replay_record(items)

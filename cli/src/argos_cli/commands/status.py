@@ -11,8 +11,6 @@ from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption
 from argos_cli.exits import Code, Ended, run
 from argos_cli.output import show, show_json, show_table
 
-HEALTHY = "healthy"
-
 
 def status(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:
     """Show the fleet's health; exit 3 if something is wrong, 4 if the monitor is not there."""
@@ -33,7 +31,8 @@ async def fetch_status(state: Path) -> dict[str, Any]:
 
 
 def is_healthy(document: dict[str, Any]) -> bool:
-    return str(document.get("status", "")).lower() in {HEALTHY, "ok", "live", "paper"}
+    """The monitor's own judgement; a document without one is not healthy."""
+    return document.get("healthy") is True
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -71,8 +71,9 @@ async def _up(
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-        say("stopping the fleet; its state is kept")
         stopped.cancel()
+        if fleet.names:
+            say("stopping the fleet; its state is kept")
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)

@@ -72,7 +72,7 @@ class Alert:
     def words(self) -> str:
         """One line for a person."""
         if self.raw:
-            return self.raw if len(self.raw) <= 60 else self.raw[:57] + "..."  # noqa: PLR2004  # a line
+            return self.raw if len(self.raw) <= 60 else self.raw[:57] + "..."  # a line
         before, after = (
             f"{name} {plain(size)}" if size else name for name, size in (self.before, self.after)
         )

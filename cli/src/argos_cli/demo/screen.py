@@ -6,11 +6,10 @@ stderr, because stdout then holds one document and nothing else.
 
 from __future__ import annotations
 
+from argos_common.runtime.clock import NS_PER_S, Clock
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from argos_common.runtime.clock import NS_PER_S, Clock
 
 from argos_cli.output import Tone
 
@@ -37,9 +36,7 @@ class Screen:
 
     def say(self, text: str, tone: Tone = "") -> None:
         """A line with the time in front."""
-        self.console.print(
-            Text.assemble((f"{self.seconds:6.1f} s ", "dim"), (text, _STYLES[tone]))
-        )
+        self.console.print(Text.assemble((f"{self.seconds:6.1f} s ", "dim"), (text, _STYLES[tone])))
 
     def step(self, number: int, of: int, title: str, expect: str) -> None:
         """The head of a step."""

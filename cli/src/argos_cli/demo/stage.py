@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -84,7 +83,7 @@ class Stage:
         try:
             response = await connection.post(head, body)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            raise TooLate(f"the gateway did not answer ({error or 'no answer in time'})") from None
+            raise TooLate(f"the gateway did not answer ({type(error).__name__})") from None
         finally:
             connection.close()
         try:
@@ -148,8 +147,3 @@ async def open_stage(fleet: EmbeddedFleet, clock: Clock, watch_seen: Any) -> Asy
             yield stage
     finally:
         witness.close()
-
-
-def as_json_line(sent: Sent) -> str:
-    """An answer in one line."""
-    return json.dumps(sent.answer, ensure_ascii=False)

@@ -7,98 +7,27 @@ Names of accounts, strategies and symbols are those of the example fleet.toml.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal as D
-from enum import Enum
+from decimal import Decimal
 
 from argos_common.domain.verdict import Decision
 
 from argos_cli.demo.alerts import Alert
+from argos_cli.demo.steps import (
+    Flatten,
+    Kill,
+    KillProcess,
+    Misbehave,
+    MovePrice,
+    Post,
+    Resume,
+    Step,
+    Wait,
+)
 
 HEDGE, NET, SPOT = "mt5-hedge", "mt5-net", "paper-spot"
-
-
-class Wait(Enum):
-    """How long a step lasts."""
-
-    FINISHED = 1  # every verdict is there, every order is over and reconciled
-    UNANSWERED = 2  # the broker has executed the order, and nobody was told
-    NOTHING = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
-    """Send an alert; `copies` at once. Answers are compared in any order."""
-
-    alert: Alert
-    answers: tuple[str, ...] = ("200 accepted",)
-    copies: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misbehave:
-    """Let the simulated broker do something, the next time it is asked by this account."""
-
-    account: str
-    fault: str
-    params: Mapping[str, int | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MovePrice:
-    """Let a price jump by a share of itself, at the simulated broker."""
-
-    symbol: str
-    by: D
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """The operator kills the fleet: `argos kill`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """The operator opens the latch again: `argos resume`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flatten:
-    """The operator closes whatever is held: `argos flatten`."""
-
-
-@dataclass(frozen=True, slots=True)
-class KillProcess:
-    """kill -9 of one service."""
-
-    name: str
-
-
-Do = Post | Misbehave | MovePrice | Kill | Resume | Flatten | KillProcess
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """`verdicts`: account -> decision for the alert that was accepted. `because`: what the reasons
-    must mention. `of`: the step whose alert is waited for, if not this one's. `proofs`: further
-    checks by name, see `checks`.
-    """
-
-    name: str
-    title: str
-    expect: str
-    do: tuple[Do, ...] = ()
-    verdicts: Mapping[str, Decision] = field(default_factory=dict)
-    because: str = ""
-    wait: Wait = Wait.FINISHED
-    of: str = ""
-    proofs: tuple[str, ...] = ()
-
-
 YES, PART, NO = Decision.APPROVED, Decision.PARTLY, Decision.REFUSED
 BOTH = {HEDGE: YES, NET: YES}
-FLAT = ("flat", D(0))
+FLAT = ("flat", Decimal(0))
 
 
 def _at_door(name: str, title: str, expect: str, alert: Alert, answer: str) -> Step:
@@ -115,26 +44,26 @@ def _at_door(name: str, title: str, expect: str, alert: Alert, answer: str) -> S
 TREND = Alert()
 GOLD = Alert(
     strategy="scalper", bot_version="scalper-0.9.2", exchange="OANDA", ticker="XAUUSD",
-    sized_by="strategy", contracts=D(1), after=("long", D(1)),
+    sized_by="strategy", contracts=Decimal(1), after=("long", Decimal(1)),
 )  # fmt: skip
 CABLE = Alert(
     strategy="scalper", bot_version="scalper-0.9.2", ticker="GBPUSD", sized_by="strategy",
-    contracts=D(1), after=("long", D(1)),
+    contracts=Decimal(1), after=("long", Decimal(1)),
 )  # fmt: skip
 EURO = Alert(
-    strategy="scalper", bot_version="scalper-0.9.1", sized_by="strategy", contracts=D(1),
-    after=("long", D(1)),
+    strategy="scalper", bot_version="scalper-0.9.1", sized_by="strategy", contracts=Decimal(1),
+    after=("long", Decimal(1)),
 )  # fmt: skip
 COIN = Alert(
     strategy="stacker", bot_version="stacker-2.0.0", exchange="COINBASE", ticker="BTCUSD",
-    contracts=D("0.05"), after=("long", D("0.05")), stop_away=None,
+    contracts=Decimal("0.05"), after=("long", Decimal("0.05")), stop_away=None,
 )  # fmt: skip
 
 
 def _exit(strategy: str, version: str, ticker: str, size: str, **more: str) -> Alert:
     return Alert(
-        strategy=strategy, bot_version=version, ticker=ticker, action="sell", contracts=D(size),
-        before=("long", D(size)), after=FLAT, stop_away=None,
+        strategy=strategy, bot_version=version, ticker=ticker, action="sell", contracts=Decimal(size),
+        before=("long", Decimal(size)), after=FLAT, stop_away=None,
         exchange=more.get("exchange", "FX"), sized_by=more.get("sized_by", "contracts"),
         sender_id=more.get("sender_id", ""),
     )  # fmt: skip
@@ -167,7 +96,7 @@ TRADING = (
         expect="another leg of the same trade",
         do=(
             Post(
-                alert=Alert(before=("long", D("0.1")), after=("long", D("0.2"))),
+                alert=Alert(before=("long", Decimal("0.1")), after=("long", Decimal("0.2"))),
             ),
         ),
         verdicts=BOTH,
@@ -180,7 +109,7 @@ TRADING = (
         do=(
             Post(
                 alert=Alert(
-                    action="sell", before=("long", D("0.2")), after=("long", D("0.1")),
+                    action="sell", before=("long", Decimal("0.2")), after=("long", Decimal("0.1")),
                     stop_away=None, as_text=True,
                 ),
             ),
@@ -195,8 +124,8 @@ TRADING = (
         do=(
             Post(
                 alert=Alert(
-                    action="sell", contracts=D("0.2"), before=("long", D("0.1")),
-                    after=("short", D("0.1")),
+                    action="sell", contracts=Decimal("0.2"), before=("long", Decimal("0.1")),
+                    after=("short", Decimal("0.1")),
                 ),
             ),
         ),
@@ -210,7 +139,7 @@ TRADING = (
         do=(
             Post(
                 alert=Alert(
-                    action="buy", before=("short", D("0.1")), after=FLAT, stop_away=None
+                    action="buy", before=("short", Decimal("0.1")), after=FLAT, stop_away=None
                 ),
             ),
         ),
@@ -228,7 +157,7 @@ TRADING = (
         name="stop loss",
         title="The price falls through the stop: the broker closes the position by itself",
         expect="the deal is found, belongs to the trade, and the trade is over",
-        do=(MovePrice(symbol="XAUUSD", by=D("-0.006")),),
+        do=(MovePrice(symbol="XAUUSD", by=Decimal("-0.006")),),
         of="gold",
         proofs=("stopped_by_the_broker",),
     ),
@@ -311,8 +240,8 @@ DUPLICATES = (
     _at_door(
         "other content", "The same id with other content", "409: it is a conflict, not a duplicate",
         Alert(
-            strategy="scalper", bot_version="scalper-0.9.1", sized_by="strategy", contracts=D(2),
-            after=("long", D(2)), sender_id="exit-0001",
+            strategy="scalper", bot_version="scalper-0.9.1", sized_by="strategy", contracts=Decimal(2),
+            after=("long", Decimal(2)), sender_id="exit-0001",
         ),
         "409 conflict",
     ),
@@ -399,7 +328,7 @@ DOOR = (
             Post(
                 alert=Alert(
                     strategy="stacker", bot_version="stacker-2.0.0", exchange="COINBASE",
-                    ticker="BTCUSD", contracts=D(5), after=("long", D(5)), stop_away=None,
+                    ticker="BTCUSD", contracts=Decimal(5), after=("long", Decimal(5)), stop_away=None,
                 ),
             ),
         ),

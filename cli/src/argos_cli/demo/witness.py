@@ -131,7 +131,9 @@ class Witness:
                 found[key] = found.get(key, Decimal(0)) + sign * Decimal(position["volume"])
         return found
 
-    async def _ask(self, call: Any, *args: Any, **kwargs: Any) -> Any:  # JSON from the control channel
+    async def _ask(
+        self, call: Any, *args: Any, **kwargs: Any
+    ) -> Any:  # JSON from the control channel
         async with self._lock:
             return await asyncio.to_thread(call, *args, **kwargs)
 

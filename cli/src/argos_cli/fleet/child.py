@@ -146,6 +146,16 @@ def launcher(argv: Sequence[str], env: Mapping[str, str], out: Path) -> Launch:
     return launch
 
 
+OUT_MAX = 16 * 1024 * 1024
+
+
+def keep_small(out: Path) -> None:
+    """Begin again what became too large. Its writer appends, so it goes on at the new end."""
+    if out.exists() and out.stat().st_size > OUT_MAX:
+        out.with_name(out.name + ".1").write_bytes(out.read_bytes())
+        os.truncate(out, 0)
+
+
 def start_fresh(out: Path) -> None:
     """Keep what the last run said as `.1`, and begin an empty file."""
     out.parent.mkdir(parents=True, exist_ok=True)

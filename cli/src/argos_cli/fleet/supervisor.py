@@ -25,7 +25,7 @@ from types import TracebackType
 from argos_common.domain.errors import ArgosError, OurMistake
 from argos_common.runtime.clock import NS_PER_S, Clock, SystemClock
 from argos_common.runtime.credentials import ensure_tokens, read_secret_file
-from argos_common.runtime.embedded_nats import EmbeddedNats, start_nats
+from argos_common.runtime.embedded_nats import start_nats
 from argos_common.runtime.entropy import SystemEntropy
 from argos_common.runtime.fleet import Fleet
 from argos_common.runtime.nats_connection import (
@@ -40,7 +40,7 @@ from argos_common.runtime.settings import load_fleet
 
 from argos_cli.fleet import plan, ports
 from argos_cli.fleet.backoff import next_failure, pause_s
-from argos_cli.fleet.child import Child, Phase, launcher, start_fresh
+from argos_cli.fleet.child import Child, Phase, keep_small, launcher, start_fresh
 from argos_cli.fleet.state_folder import (
     FleetRecord,
     FolderLock,
@@ -56,6 +56,7 @@ PROGRESS_S = 1.0
 GIVE_UP_AFTER = 4
 """A process that dies so often before the fleet was ever ready makes `start` fail."""
 _PROBE_S = 0.1
+_TIDY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +102,7 @@ class EmbeddedFleet:
         self._clock = clock or SystemClock()
         self._children: dict[str, Child] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._nats: EmbeddedNats | None = None
         self._token_files: dict[str, Path] = {}
-        self._stopping = False
-        self._was_ready = False
         self._started_ns = 0
         self._open = AsyncExitStack()
 
@@ -132,7 +130,6 @@ class EmbeddedFleet:
 
     async def stop(self) -> None:
         """End everything in order. Nothing of the fleet runs when this returns."""
-        self._stopping = True
         await _cancelled(self._tasks)
         for group in plan.stop_order(tuple(self._children)):
             await asyncio.gather(*(self._stop_one(name) for name in group))
@@ -250,7 +247,7 @@ class EmbeddedFleet:
         for child in self._children.values():
             self._look_after(child)
         await self._until_all_ready(ready_s)
-        self._was_ready = True
+        self._tasks["tidy"] = asyncio.create_task(self._tidy())
 
     async def _start_log(self) -> None:
         child = Child(name="nats", launch=self._launch_nats, out=self._out("nats"))
@@ -271,13 +268,13 @@ class EmbeddedFleet:
         child.ready.set()
 
     async def _launch_nats(self) -> subprocess.Popen[bytes]:
-        self._nats = await start_nats(
+        server = await start_nats(
             self.folder / "nats",
             port=self.ports["nats"],
             monitor_port=self.ports["nats-monitor"],
             clock=self._clock,
         )
-        return self._nats.process
+        return server.process
 
     def _plan_services(self, fleet: Fleet) -> None:
         env = plan.base_environment(
@@ -327,6 +324,12 @@ class EmbeddedFleet:
             self._say(f"{child.name} ended ({reason}); starting it again in {wait_s:g} s")
             await self._clock.sleep(wait_s)
             child.restarts += 1
+
+    async def _tidy(self) -> None:
+        while True:
+            await self._clock.sleep(_TIDY_S)
+            for child in self._children.values():
+                keep_small(child.out)
 
     async def _until_ended(self, child: Child) -> None:
         ended = asyncio.create_task(child.ended(self._clock))

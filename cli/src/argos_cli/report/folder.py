@@ -1,10 +1,10 @@
 """`runs/<id>/`: what a run leaves behind, and `runs/latest`, which points to the newest.
 
-    trades.csv     one row per trade and account
-    events.jsonl   every entry of the log, raw bytes included: `argos replay` takes it
-    stats.json     the document that --json prints
-    summary.html   the run on one page
-    state/         the fleet's own folder: log, journals, ledger, what each process said
+trades.csv     one row per trade and account
+events.jsonl   every entry of the log, raw bytes included: `argos replay` takes it
+stats.json     the document that --json prints
+summary.html   the run on one page
+state/         the fleet's own folder: log, journals, ledger, what each process said
 """
 
 from __future__ import annotations

@@ -73,6 +73,8 @@ class RunFold:
     verdicts: dict[tuple[str, str], tuple[VerdictGiven, At]] = field(default_factory=dict)
     verdicts_given: int = 0
     orders: dict[str, OrderRow] = field(default_factory=dict)
+    accounts_of: dict[str, list[str]] = field(default_factory=dict)
+    by_cause: dict[str, list[OrderRow]] = field(default_factory=dict)
     declined: dict[tuple[str, str], OrderDeclined] = field(default_factory=dict)
     deals: list[tuple[DealRecorded, At]] = field(default_factory=list)
     discrepancies: dict[str, DiscrepancyFound] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class RunFold:
             case VerdictGiven() as event:
                 self.verdicts[event.cause_id, event.account] = (event, at)
                 self.verdicts_given += 1
+                self.accounts_of.setdefault(event.cause_id, []).append(event.account)
             case DealRecorded() as event if event.deal.entry is not DealEntry.BALANCE:
                 self.deals.append((event, at))
                 row = self.orders.get(event.deal.order_id or "")
@@ -109,44 +112,26 @@ class RunFold:
 
     def _order(self, event: Event, at: At) -> None:
         if isinstance(event, OrderSubmitting):
-            self.orders[event.order_id] = OrderRow(claim=event, claimed=at)
+            row = self.orders[event.order_id] = OrderRow(claim=event, claimed=at)
+            self.by_cause.setdefault(event.cause_id, []).append(row)
             return
         if isinstance(event, OrderDeclined):
             self.declined[event.cause_id, event.account] = event
             return
-        row = self.orders.get(getattr(event, "order_id", ""))
-        if row is None:
-            return
-        match event:
-            case OrderFilled():
-                row.fill, row.evidence = event, row.evidence or event.evidence
-                row.filled = row.filled or at
-                row.hops = event.hops if event.hops.called_ns else row.hops
-                row.absent = False
-            case OrderAcknowledged():
-                row.hops = event.hops
-            case OrderRefused():
-                row.refused, row.hops = event, event.hops
-            case OrderInDoubt():
-                row.doubt = event
-            case OrderAbsent() | OrderPresumedAbsent():
-                row.absent = True
-            case OrderMatched():
-                row.match, row.matched = event, at
-            case _:
-                pass
+        known = self.orders.get(getattr(event, "order_id", ""))
+        if known is not None:
+            _fold_row(known, event, at)
 
     def orders_of(self, cause_id: str) -> list[OrderRow]:
         """The orders that one signal (or system intent) led to, oldest first."""
-        return [row for row in self.orders.values() if row.claim.cause_id == cause_id]
+        return list(self.by_cause.get(cause_id, ()))
 
     def legs(self, cause_id: str) -> list[tuple[str, Leg]]:
         """(account, leg) for every leg that was approved for a cause."""
         return [
             (account, leg)
-            for (cause, account), (verdict, _) in self.verdicts.items()
-            if cause == cause_id
-            for leg in verdict.legs
+            for account in self.accounts_of.get(cause_id, ())
+            for leg in self.verdicts[cause_id, account][0].legs
         ]
 
     def duplicate_orders(self) -> int:
@@ -174,3 +159,24 @@ class RunFold:
             if event.account == account and sequence < at.sequence:
                 latches[event.scope.name] = isinstance(event, KillEngaged)
         return any(latches.values())
+
+
+def _fold_row(row: OrderRow, event: Event, at: At) -> None:
+    match event:
+        case OrderFilled():
+            row.fill, row.evidence = event, row.evidence or event.evidence
+            row.filled = row.filled or at
+            row.hops = event.hops if event.hops.called_ns else row.hops
+            row.absent = False
+        case OrderAcknowledged():
+            row.hops = event.hops
+        case OrderRefused():
+            row.refused, row.hops = event, event.hops
+        case OrderInDoubt():
+            row.doubt = event
+        case OrderAbsent() | OrderPresumedAbsent():
+            row.absent = True
+        case OrderMatched():
+            row.match, row.matched = event, at
+        case _:
+            pass

@@ -41,7 +41,7 @@ def price_picture(
     symbol: str, points: Sequence[PricePoint], trades: Sequence[TradeLine], span: tuple[int, int]
 ) -> str:
     """One symbol: its price over the run, with entries and exits. Empty without two points."""
-    if len(points) < 2:  # noqa: PLR2004  # a line needs two
+    if len(points) < 2:  # a line needs two
         return ""
     mine = [trade for trade in trades if trade.symbol == symbol]
     seen = [float(p.bid) for p in points] + [float(p.ask) for p in points]
@@ -73,7 +73,7 @@ def _level(scale: _Scale, price: float, digits: int) -> str:
 
 def _seconds(scale: _Scale) -> list[str]:
     whole = (scale.to_ns - scale.from_ns) / NS_PER_S
-    step = next((s for s in (1, 2, 5, 10, 20, 60, 300) if whole / s <= 8), 1800)  # noqa: PLR2004  # labels
+    step = next((s for s in (1, 2, 5, 10, 20, 60, 300) if whole / s <= 8), 1800)  # labels
     labels = []
     for second in range(0, int(whole) + 1, step):
         x = scale.x(scale.from_ns + second * NS_PER_S)
@@ -108,7 +108,7 @@ def _trade(scale: _Scale, trade: TradeLine) -> str:
 
 def waterfall(hops: Sequence[Hop]) -> str:
     """One bar per hop, from the alert to reconciled; the number is the hop's own milliseconds."""
-    if len(hops) < 2:  # noqa: PLR2004  # a bar needs two points
+    if len(hops) < 2:  # a bar needs two points
         return ""
     row, left, right = 22, 200, 70
     whole = hops[-1].since_ms or 1.0

@@ -137,7 +137,7 @@ def _spot_result(events: Sequence[DealRecorded]) -> Decimal:
 def _reasons(fold: RunFold, rows: list[OrderRow], exits: list[DealRecorded]) -> Iterable[str]:
     by_id = {row.claim.order_id: row for row in rows}
     for event in exits:
-        row = by_id[event.deal.order_id] if event.deal.order_id in by_id else None
+        row = by_id.get(event.deal.order_id) if event.deal.order_id else None
         if row is None or row.claim.effect is Effect.OPEN:
             yield _BY_VENUE.get(event.deal.reason, "closed at the venue")
             continue

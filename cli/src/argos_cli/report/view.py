@@ -75,7 +75,7 @@ class View:
     hops: Sequence[Hop] = ()
     hops_of: str = ""
     prices: Mapping[str, Sequence[PricePoint]] = field(default_factory=dict)
-    document: Mapping[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] = field(default_factory=dict)
 
     @property
     def held(self) -> bool:

@@ -151,3 +151,12 @@ def test_missing_tokens_are_made_for_the_owner_only_and_kept(tmp_path: Path) -> 
     with pytest.raises(ConfigMistake, match="cannot be read"):
         source_token_hashes(fleet.sources[Source("tradingview")], tmp_path)
     assert Account("mt5-net") in fleet.accounts
+
+
+@pytest.mark.parametrize("gone", ['kind = "hedging"', 'quantity_rule = "fixed"'])
+def test_a_missing_choice_is_a_mistake_with_a_line_not_a_crash(tmp_path: Path, gone: str) -> None:
+    path = tmp_path / "fleet.toml"
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert gone in text
+    path.write_text(text.replace(gone, "", 1), encoding="utf-8")
+    assert any(gone.split()[0] in each.key for each in check_fleet(path))

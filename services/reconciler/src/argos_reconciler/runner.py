@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import ConfigApplied
@@ -84,49 +84,47 @@ class _AccountWatch:
     passes: int = 0
 
 
+@dataclass(kw_only=True)
 class Reconciler:
-    """`nodes`: by the name that account configurations use. Runs until cancelled."""
+    """`nodes`: by the name that account configurations use. `run` goes on until cancelled.
 
-    def __init__(
-        self,
-        *,
-        log: Log,
-        clock: Clock,
-        ledger: Ledger,
-        nodes: Mapping[str, Node],
-        thresholds: Thresholds | None = None,
-        telemetry: Telemetry | None = None,
-        pulse: Pulse | None = None,
-        metrics: Metrics | None = None,
-        logger: Logger | None = None,
-    ) -> None:
-        self.state = State()
-        self.checkpoint: Checkpoint | None = None
-        self._log, self._clock, self._ledger, self._nodes = log, clock, ledger, nodes
-        self._thresholds = thresholds or Thresholds()
-        self._telemetry = telemetry or NullTelemetry()
-        self._pulse = pulse or Pulse()
-        self._metrics, self._logger = metrics, logger
+    `checkpoint` is how far the ledger is, `state` what the log adds up to; both to be read only.
+    """
+
+    log: Log
+    clock: Clock
+    ledger: Ledger
+    nodes: Mapping[str, Node]
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    telemetry: Telemetry = field(default_factory=NullTelemetry)
+    pulse: Pulse = field(default_factory=Pulse)
+    metrics: Metrics | None = None
+    logger: Logger | None = None
+    state: State = field(default_factory=State, init=False)
+    checkpoint: Checkpoint | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
         self._queue: deque[Item] = deque()
-        self._arrived, self._room, self._current = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._arrived, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
-        self.follower = Follower(_Paced(log, self._room), self._fold, dead_letter=self._dead_letter)
-        self._proposer = Proposer(log=log, clock=clock, follower=self.follower)
+        paced = _Paced(self.log, self._room)
+        self.follower = Follower(paced, self._fold, dead_letter=self._dead_letter)
+        self._proposer = Proposer(log=self.log, clock=self.clock, follower=self.follower)
 
     async def run(self) -> None:
         """Reconcile for ever. Raises LedgerUnusable (an OurMistake)."""
         status = await self._status()
         while self.checkpoint is None:
             try:
-                self.checkpoint = await self._ledger.open(status.generation)
+                self.checkpoint = await self.ledger.open(status.generation)
             except LedgerUnavailable as error:
                 await self._wait_for_ledger(error)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.follower.run())
             group.create_task(self._pump())
             while not await self._proposer.catch_up():
-                await self._clock.sleep(RETRY_S)
-            self._pulse.state, self._pulse.ready = "running", True
+                await self.clock.sleep(RETRY_S)
+            self.pulse.state, self.pulse.ready = "running", True
             group.create_task(self._match())
             await self._watch_accounts(group)
 
@@ -139,16 +137,16 @@ class Reconciler:
         self._enqueue(entry, event)
 
     def _dead_letter(self, entry: Entry, error: WireError) -> None:
-        if self._logger is not None:
-            self._logger.error("dead letter", sequence=entry.sequence, reason=str(error))
+        if self.logger is not None:
+            self.logger.error("dead letter", sequence=entry.sequence, reason=str(error))
         self._enqueue(entry, None)
 
     def _configure(self, entry: Entry, event: ConfigApplied) -> None:
         try:
             config = codec.from_json(AccountConfig, event.document)
         except WireError as error:
-            if self._logger is not None:
-                self._logger.error("unreadable configuration", reason=str(error))
+            if self.logger is not None:
+                self.logger.error("unreadable configuration", reason=str(error))
             return
         self.state.configure(config, entry.appended_ns)
 
@@ -157,16 +155,16 @@ class Reconciler:
             Item(entry.sequence, entry.subject, entry.appended_ns, entry.data, event)
         )
         self._arrived.set()
-        self._pulse.sequence = entry.sequence
+        self.pulse.sequence = entry.sequence
         if len(self._queue) >= QUEUE_MAX:
             self._room.clear()
 
     async def _status(self) -> LogStatus:
         while True:
             try:
-                return await self._log.status()
+                return await self.log.status()
             except LogUnavailable:
-                await self._clock.sleep(RETRY_S)
+                await self.clock.sleep(RETRY_S)
 
     # --- the ledger
 
@@ -174,7 +172,7 @@ class Reconciler:
         while True:
             await self._arrived.wait()
             if len(self._queue) < BATCH_MAX:
-                await self._clock.sleep(GATHER_S)
+                await self.clock.sleep(GATHER_S)
             batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
             if not self._queue:
                 self._arrived.clear()
@@ -186,20 +184,20 @@ class Reconciler:
         waited = False
         while True:
             try:
-                checkpoint = await self._ledger.project(batch)
+                checkpoint = await self.ledger.project(batch)
             except LedgerUnavailable as error:
                 waited = True
                 await self._wait_for_ledger(error)
             else:
                 if waited:
-                    self._pulse.detail = ""
+                    self.pulse.detail = ""
                 return checkpoint
 
     async def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
-        if self._logger is not None and self._pulse.detail != str(error):
-            self._logger.warning("waiting for the ledger", reason=str(error))
-        self._pulse.detail = str(error)
-        await self._clock.sleep(RETRY_S)
+        if self.logger is not None and self.pulse.detail != str(error):
+            self.logger.warning("waiting for the ledger", reason=str(error))
+        self.pulse.detail = str(error)
+        await self.clock.sleep(RETRY_S)
 
     # --- matching
 
@@ -217,14 +215,16 @@ class Reconciler:
                 continue
             done = await asyncio.gather(*(self._append_match(*each) for each in ready))
             if not all(done):
-                await self._clock.sleep(RETRY_S)
+                await self.clock.sleep(RETRY_S)
 
     async def _append_match(self, account: AccountState, order_id: OrderId) -> bool:
         """Append one match; whether it is on record now."""
-        order = account.matcher.orders[order_id]
-        match = match_of(order, self._clock.now_ns())
+        order = account.matcher.orders.get(order_id)
+        if order is None or not order.complete:
+            return True  # matched meanwhile, or more of it was filled
+        match = match_of(order, self.clock.now_ns())
         parent = order.submitting.trace_parent
-        with self._telemetry.span(
+        with self.telemetry.span(
             "reconcile",
             parent=parent,
             trade_id=match.event.trade_id,
@@ -237,8 +237,8 @@ class Reconciler:
             answer = await self._append(
                 subjects.reconcile(account.account, "match", order_id), match.event
             )
-        if isinstance(answer, Mine) and self._metrics is not None:
-            self._metrics.matched.labels(account.account, match.event.method.name.lower()).inc()
+        if isinstance(answer, Mine) and self.metrics is not None:
+            self.metrics.matched.labels(account.account, match.event.method.name.lower()).inc()
         if isinstance(answer, Mine | Exists):
             account.matcher.let_go(order_id)
             return True
@@ -258,23 +258,23 @@ class Reconciler:
                 if account.config is not None and account.account not in watched:
                     watched[account.account] = None
                     group.create_task(self._watch(account))
-            await self._clock.sleep(COMPARE_EVERY_S)
+            await self.clock.sleep(COMPARE_EVERY_S)
 
     async def _watch(self, account: AccountState) -> None:
         memory = _AccountWatch(Watch())
         while True:
-            await self._clock.sleep(COMPARE_EVERY_S)
+            await self.clock.sleep(COMPARE_EVERY_S)
             for proposal in await self._pass(account, memory):
                 await self._append_finding(proposal)
-            if self._metrics is not None:
-                gauge = self._metrics.discrepancies_open.labels(account.account)
+            if self.metrics is not None:
+                gauge = self.metrics.discrepancies_open.labels(account.account)
                 gauge.set(len(account.open))
 
     async def _pass(
         self, account: AccountState, memory: _AccountWatch
     ) -> list[DiscrepancyFound | DiscrepancyResolved]:
         """One look at the venue and the book; a venue that cannot answer proves nothing."""
-        node = self._nodes.get(account.config.node) if account.config else None
+        node = self.nodes.get(account.config.node) if account.config else None
         snapshot = None
         if node is not None:
             try:
@@ -284,17 +284,17 @@ class Reconciler:
                 memory.passes += 1
             except NodeUnavailable:
                 pass  # who is late is the monitor's business
-        now_ns = self._clock.now_ns()
+        now_ns = self.clock.now_ns()
         account.matcher.look_again(now_ns)
         if account.matcher.complete:
             self.follower.news.set()
         kinds = BOOK_KINDS
         if memory.listed:
             kinds = kinds | {DiscrepancyKind.MISSING_FILL}
-        differences = book_differences(account, self._thresholds, memory.missing)
+        differences = book_differences(account, self.thresholds, memory.missing)
         if snapshot is not None and snapshot.complete:
             kinds = kinds | VENUE_KINDS
-            differences += venue_differences(account, snapshot, self._thresholds)
+            differences += venue_differences(account, snapshot, self.thresholds)
         return observe(
             account,
             memory.watch,
@@ -315,11 +315,11 @@ class Reconciler:
         answer = await self._append(
             subjects.reconcile(event.account, kind, event.discrepancy_id), event
         )
-        if isinstance(answer, Mine) and self._logger is not None:
+        if isinstance(answer, Mine) and self.logger is not None:
             if isinstance(event, DiscrepancyFound):
-                self._logger.error("discrepancy", account=event.account, reason=event.sentence)
+                self.logger.error("discrepancy", account=event.account, reason=event.sentence)
             else:
-                self._logger.info("discrepancy resolved", account=event.account, how=event.how)
+                self.logger.info("discrepancy resolved", account=event.account, how=event.how)
 
 
 OVERLAP_NS = 60 * NS_PER_S

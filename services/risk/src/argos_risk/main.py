@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from argos_common.runtime.health import Pulse
+from argos_common.domain.errors import OurMistake
+from argos_common.runtime.log import LogStatus, LogUnavailable
 from argos_common.runtime.service import Context, run_service
 from argos_common.runtime.snapshot import Snapshot, load_snapshot, save_snapshot
 
@@ -13,20 +14,25 @@ from argos_risk.runner.risk import RiskPorts, RiskRunner
 
 SCHEMA = 1
 """Counts up when the meaning or shape of RiskState changes."""
+PULSE_EVERY_S = 0.2
+AWAY_PAUSE_S = 0.5
 
 
 async def serve(context: Context) -> None:
     """Run risk until the context says stop."""
     path = context.state_dir / "snapshots" / "risk.json"
-    status = await context.log.status()
-    generation = status.generation
+    status = await _status(context)
+    generation, last = status.generation, status.last_sequence
 
     def keep(state: RiskState) -> None:
-        save_snapshot(path, state, generation=generation, sequence=state.sequence, schema=SCHEMA)
+        try:
+            save_snapshot(
+                path, state, generation=generation, sequence=state.sequence, schema=SCHEMA
+            )
+        except OurMistake as error:  # only a shortcut: the log can be read from its beginning
+            context.logger.warning(str(error))
 
-    found = load_snapshot(
-        path, RiskState, generation=generation, schema=SCHEMA, last_sequence=status.last_sequence
-    )
+    found = load_snapshot(path, RiskState, generation=generation, schema=SCHEMA, last_sequence=last)
     if not isinstance(found, Snapshot) and found.sentence:
         context.logger.warning(found.sentence)
     runner = RiskRunner(
@@ -42,15 +48,27 @@ async def serve(context: Context) -> None:
             keep=keep,
         )
     )
-    await context.run_until_stopped(runner.run(), _pulse(context, context.pulse, runner))
+    await context.run_until_stopped(runner.run(), _pulse(context, runner))
+    keep(runner.state)
 
 
-async def _pulse(context: Context, pulse: Pulse, runner: RiskRunner) -> None:
+async def _status(context: Context) -> LogStatus:
+    """What the log says of itself, as soon as it answers."""
+    while True:
+        try:
+            return await context.log.status()
+        except LogUnavailable as error:
+            context.logger.warning("waiting for the log", reason=str(error))
+            await context.clock.sleep(AWAY_PAUSE_S)
+
+
+async def _pulse(context: Context, runner: RiskRunner) -> None:
+    pulse = context.pulse
     while True:
         pulse.sequence = runner.follower.sequence
         pulse.ready = runner.ready and context.connected
         pulse.state = "running" if pulse.ready else "waiting"
-        await context.clock.sleep(0.2)
+        await context.clock.sleep(PULSE_EVERY_S)
 
 
 def main() -> int:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
-
 import pytest
 from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, QuantityRule, SignalAccepted
 from argos_common.domain.verdict import Change
 from argos_risk.core.classify import classify
 from argos_risk.core.sizing import Sizer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.risk.tests.risk_kit import INSTRUMENT, ROUTE, signal
+from services.risk.tests.risk_kit import INSTRUMENT, ROUTE, D, signal
 
 SIZER = Sizer(route=ROUTE, instrument=INSTRUMENT, price=D("1.1"), equity=D(100_000))
 BLIND = Sizer(route=ROUTE, instrument=None, price=None, equity=None)
@@ -113,6 +111,7 @@ def test_a_target_that_cannot_be_measured_still_closes_the_other_side() -> None:
     assert plan.opening.size.quantity is None
 
 
+@settings(deadline=None)
 @given(
     held=st.decimals("0.01", "50", places=2),
     amount=st.decimals("0.001", "80", places=3),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal as D
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from services.risk.tests.risk_kit import (
     NOW,
     NS_PER_S,
     ROUTE,
+    D,
     World,
     applied,
     config_with,
@@ -81,7 +81,7 @@ def test_what_is_proposed_already_is_not_proposed_again() -> None:
     assert proposed(config_with(**ROOM), control) is None
 
 
-@pytest.mark.parametrize("name", [name for name in type(LIMITS).__slots__])
+@pytest.mark.parametrize("name", list(type(LIMITS).__slots__))
 def test_every_limit_that_rises_loosens_and_that_falls_tightens(name: str) -> None:
     up = config_with(**{name: getattr(LIMITS, name) + 1})
     down = config_with(**{name: getattr(LIMITS, name) - 1})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal as D
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argos_common.domain.control import Scope
@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from services.risk.tests.risk_kit import (
     FACTS,
     FIRST,
+    D,
     World,
     config_with,
     configured,
@@ -139,7 +140,7 @@ def test_whatever_is_asked_the_account_stays_within_its_limit_and_replays(
     limit = D(150_000)
     world = configured(config_with(account_value_max=limit, open_positions_max=9))
     for number, (what, size, carried_out) in enumerate(steps):
-        fixed = {"quantity_rule": QuantityRule.FIXED, "quantity": size}
+        fixed: dict[str, Any] = {"quantity_rule": QuantityRule.FIXED, "quantity": size}
         match what:
             case "buy" | "sell":
                 side = Side.BUY if what == "buy" else Side.SELL

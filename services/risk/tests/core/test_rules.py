@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal as D
 
 import pytest
 from argos_common.domain.control import Scope
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Symbol
 from argos_common.domain.instrument import AccountKind
-from argos_common.domain.reconcile import (
-    DiscrepancyFound,
-    DiscrepancyKind,
-    DiscrepancyResolved,
-)
+from argos_common.domain.reconcile import DiscrepancyResolved
 from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, QuantityRule
 from argos_common.domain.verdict import Decision, Facts
@@ -29,11 +24,13 @@ from services.risk.tests.risk_kit import (
     INSTRUMENT,
     NOW,
     NS_PER_S,
+    D,
     World,
     applied,
     config_with,
     configured,
     deal,
+    discrepancy,
     holding,
     kill,
     release,
@@ -51,20 +48,6 @@ def story(
         return world.says(*before), ask or signal(), facts
 
     return tell
-
-
-def discrepancy(symbol: str = "EURUSD") -> DiscrepancyFound:
-    return DiscrepancyFound(
-        discrepancy_id="x1",
-        account=DEMO,
-        symbol=Symbol(symbol),
-        kind=DiscrepancyKind.POSITION,
-        expected="0",
-        actual="1",
-        sentence="the venue holds 1, the log 0",
-        since_ns=NOW,
-        found_at_ns=NOW,
-    )
 
 
 def in_doubt() -> tuple[World, Event, Facts]:
@@ -137,7 +120,11 @@ TABLE: list[tuple[str, Story, str]] = [
         "the venue was last heard of 4.0 s ago, more than the 3.0 s allowed",
     ),
     ("venue", story(facts=replace(FACTS, venue_ready=False)), "the venue is not ready to trade"),
-    ("venue", story(facts=replace(FACTS, account_age_ns=None)), "the state of the venue is not known"),
+    (
+        "venue",
+        story(facts=replace(FACTS, account_age_ns=None)),
+        "the state of the venue is not known",
+    ),
     (
         "quote",
         story(facts=replace(FACTS, quote_age_ns=3_100_000_000)),
@@ -161,7 +148,9 @@ TABLE: list[tuple[str, Story, str]] = [
     ),
     (
         "quantity_max",
-        story(config_with(quantity=D("2.01"), order_value_max=D(10**9), account_value_max=D(10**9))),
+        story(
+            config_with(quantity=D("2.01"), order_value_max=D(10**9), account_value_max=D(10**9))
+        ),
         "the order quantity 2.01 is above the limit of 2",
     ),
     (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal as D
 
 import pytest
 from argos_common.domain.config import StrategyRoute
@@ -12,10 +11,10 @@ from argos_common.domain.side import Side
 from argos_common.domain.signal import QuantityRule as Rule
 from argos_risk.core.protection import protect
 from argos_risk.core.sizing import Sizer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.risk.tests.risk_kit import FACTS, INSTRUMENT, ROUTE, signal
+from services.risk.tests.risk_kit import FACTS, INSTRUMENT, ROUTE, D, signal
 
 
 def sizer(route: StrategyRoute = ROUTE, instrument: Instrument = INSTRUMENT) -> Sizer:
@@ -75,6 +74,7 @@ def test_a_stop_on_the_winning_side_measures_no_loss() -> None:
 positive = st.decimals("0.0001", "100000", places=4)
 
 
+@settings(deadline=None)
 @given(
     rule=st.sampled_from([Rule.RISK_PERCENT, Rule.RISK_AMOUNT, Rule.VALUE, Rule.EQUITY_PERCENT]),
     amount=positive,

@@ -7,6 +7,7 @@ connection: the order may have left on an earlier one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
 
@@ -71,10 +72,12 @@ class NodeClient:
         self._address = address
         self._answer_grace_s = answer_grace_s
         self._call_timeout_s = call_timeout_s
+        self._closed = False
         self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
 
     async def close(self) -> None:
-        """Ends every call under way."""
+        """Ends every call under way: for its caller it is a node that did not answer."""
+        self._closed = True
         await self._channel.close(None)
 
     async def submit(self, submission: Submission) -> Outcome:
@@ -109,7 +112,7 @@ class NodeClient:
         try:
             async for message in call:
                 yield unpack(VenueEvent, message)
-        except (grpc.aio.AioRpcError, WireError) as error:
+        except (grpc.aio.AioRpcError, WireError, asyncio.CancelledError) as error:
             raise self._unavailable(error) from None
         finally:
             call.cancel()
@@ -126,7 +129,7 @@ class NodeClient:
         try:
             async for message in call:
                 yield unpack(LeaseAsk, message)
-        except (grpc.aio.AioRpcError, WireError) as error:
+        except (grpc.aio.AioRpcError, WireError, asyncio.CancelledError) as error:
             raise self._unavailable(error) from None
         finally:
             call.cancel()
@@ -140,10 +143,21 @@ class NodeClient:
         try:
             message = await call(pack(request), timeout=timeout_s or self._call_timeout_s)
             return unpack(kind, message)
-        except (grpc.aio.AioRpcError, grpc.aio.UsageError, WireError) as error:
+        except (
+            grpc.aio.AioRpcError,
+            grpc.aio.UsageError,
+            WireError,
+            asyncio.CancelledError,
+        ) as error:
             raise self._unavailable(error) from None
 
-    def _unavailable(self, error: Exception) -> NodeUnavailable:
+    def _unavailable(self, error: BaseException) -> NodeUnavailable:
+        """The error for a caller; its own cancellation is raised on."""
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if not self._closed or (task is not None and task.cancelling()):
+                raise error
+            return NodeUnavailable(f"the connection to {self._address} was closed meanwhile")
         if isinstance(error, grpc.aio.AioRpcError):
             code, sentence = error.code(), error.details() or ""
             if code is grpc.StatusCode.NOT_FOUND:

@@ -310,28 +310,28 @@ class LastHop:
 
     async def seal(self, order_id: OrderId) -> Seal:
         """Makes sure that the id is never sent from now on. Raises OurMistake."""
-        if order_id in self._works and order_id not in self._calling:
+        waiting = self._works.get(order_id) if order_id not in self._calling else None
+        if waiting is not None:
             self._barred.add(order_id)
         entry = (await self._journal.seal(order_id, now_ns=self._clock.now_ns())).entry
-        work = self._works.get(order_id)
-        if entry.state is Journaled.SENDING and order_id in self._barred and work is not None:
-            await asyncio.wait([work.task])  # it meets the bar, and writes down that it did
+        if entry.state is Journaled.SENDING and waiting is not None:
+            await asyncio.wait([waiting.task])  # it meets the bar, and writes down that it did
             entry = await self._journal.entry(order_id) or entry
+        if entry.state is Journaled.SENDING:
+            if not await self._venue.abandon(order_id):
+                return self._seal(order_id, sentence="the call to the venue may still be running")
+            entry = (await self._journal.returned(order_id, now_ns=self._clock.now_ns())).entry
+            if not entry.unresolved:
+                self._unresolved.pop(order_id, None)
         match entry.state:
             case Journaled.SEALED | Journaled.REFUSED:
                 return self._seal(order_id, sealed=True, never_sent=True)
             case Journaled.ANSWERED:
                 return self._seal(order_id, sealed=True, sentence="the venue answered it")
-            case Journaled.SENDING | Journaled.NOTHING:
-                return await self._seal_sent(order_id)
-
-    async def _seal_sent(self, order_id: OrderId) -> Seal:
-        if not await self._venue.abandon(order_id):
-            return self._seal(order_id, sentence="the call to the venue may still be running")
-        entry = (await self._journal.returned(order_id, now_ns=self._clock.now_ns())).entry
-        if not entry.unresolved:
-            self._unresolved.pop(order_id, None)
-        return self._seal(order_id, sealed=True, sentence="it was sent, and the call is over")
+            case Journaled.SENDING:
+                return self._seal(order_id, sealed=True, sentence="sent, and the call is over")
+            case Journaled.NOTHING:
+                return self._seal(order_id, sentence="the journal did not keep the seal")
 
     def _seal(
         self,

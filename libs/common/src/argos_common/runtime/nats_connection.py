@@ -13,8 +13,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import nats.errors
 from nats.aio.client import Client
@@ -22,6 +23,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from argos_common.domain.errors import OurMistake
+
+T = TypeVar("T")
 
 WAITING_EVERY_S = 3.0
 _LOOK_S = 0.1
@@ -121,7 +124,9 @@ class NatsConnection:
         """Ask and wait. Raises NotSent, NobodyThere or NoAnswer."""
         self._must_be_connected()
         try:
-            return await self._client.request(subject, payload, timeout_s, headers=headers)
+            return await _heeding_cancel(
+                self._client.request(subject, payload, timeout_s, headers=headers)
+            )
         except nats.errors.NoRespondersError as error:
             raise NobodyThere(f"nobody serves {subject}") from error
         except nats.errors.TimeoutError as error:
@@ -145,7 +150,7 @@ class NatsConnection:
         """Wait until the server has read all sent so far. Raises NotSent or NoAnswer."""
         self._must_be_connected()
         try:
-            await self._client.flush(timeout_s)  # type: ignore[arg-type]  # int there, float works
+            await _heeding_cancel(self._client.flush(timeout_s))  # type: ignore[arg-type]  # int there, float works
         except nats.errors.TimeoutError as error:
             raise NoAnswer("the server does not answer") from error
         except nats.errors.Error as error:
@@ -253,6 +258,20 @@ class NatsConnection:
     async def _closed(self) -> None:
         if self._open and not self._closing:
             self._events.closed()
+
+
+async def _heeding_cancel(work: Coroutine[object, object, T]) -> T:
+    """What `work` returns, unless we were cancelled meanwhile.
+
+    The library waits with `asyncio.wait_for`, which on Python 3.11 swallows a cancellation that
+    comes in the same moment as the answer; the caller would then run on for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    result = await work
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 _OURS = (

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from argos_common.domain.errors import OurMistake, WireError
-from argos_common.wire.codec import from_json, to_json
+from argos_common.wire.codec import from_json, to_plain
 
 T = TypeVar("T")
 
@@ -41,7 +41,9 @@ def save_snapshot(
 
     `schema` counts up when the state's shape or meaning changes. Raises OurMistake.
     """
-    body = to_json(state)
+    # Keys keep their order: a state may mean something by it (oldest first), and a restart must
+    # equal a re-read. So this is not the codec's canonical text.
+    body = json.dumps(to_plain(state), separators=(",", ":"), ensure_ascii=False)
     header = {
         "generation": generation,
         "sequence": sequence,

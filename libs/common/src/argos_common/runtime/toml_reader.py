@@ -81,11 +81,12 @@ class Table:
 
     def text(self, key: str, default: str | None = None, choices: tuple[str, ...] = ()) -> str:
         value = self._value(key, required=default is None)
+        fallback = default or next(iter(choices), "")
         if value is None:
-            return default or ""
+            return fallback
         if not isinstance(value, str) or (not value and default is None):
             self.add(key, f"is {value!r}, must be a text in quotes that is not empty")
-            return default or ""
+            return fallback
         if choices and value not in choices:
             self.add(key, f"is {value!r}, must be one of {_list(choices)}{_meant(value, choices)}")
             return choices[0]

@@ -100,32 +100,41 @@ def _targets(
     parts: dict[str, list[OrderView]],
 ) -> list[_Target]:
     """What is to be closed now, position by position, oldest first."""
-    under_way = [each[-1] for each in parts.values() if each[-1].state in LIVE]
+    asked = {ref: _outstanding(attempts[-1]) for ref, attempts in parts.items()}
     left: Decimal | None = None
     if not view.leg.close_all:
-        asked = sum((o.submitting.quantity for o in under_way if o.submitting), ZERO)
-        asked -= sum((o.filled_quantity for o in under_way), ZERO)
-        left = view.leg.quantity - state.book.filled(view) - asked
+        left = view.leg.quantity - state.book.filled(view) - sum(asked.values(), ZERO)
     targets = []
     for ref, held in _held(state, trade):
         if held == 0 or (left is not None and held * view.leg.side.sign >= 0):
             continue
-        quantity = _tradable(
-            state, view, moment, abs(held) if left is None else min(left, abs(held))
-        )
+        free = abs(held) - asked.get(ref, ZERO)
+        quantity = _tradable(state, view, moment, free if left is None else min(left, free))
         if quantity > 0:
             targets.append(_Target(ref, Side.SELL if held > 0 else Side.BUY, quantity))
             left = None if left is None else left - quantity
     return targets
 
 
+def _outstanding(order: OrderView) -> Decimal:
+    """What an order under way may still close."""
+    if order.state not in LIVE or order.submitting is None:
+        return ZERO
+    return order.submitting.quantity - order.filled_quantity
+
+
 def _held(state: AccountState, trade: TradeView) -> list[tuple[str, Decimal]]:
     if state.config is not None and state.config.kind is AccountKind.HEDGING:
-        return list(trade.positions.items())
+        return sorted(trade.positions.items(), key=_oldest_first)
     own, whole = trade.position, state.book.held(trade.symbol)
     if own * whole <= 0:
         return []
     return [("", min(own, whole) if own > 0 else max(own, whole))]
+
+
+def _oldest_first(position: tuple[str, Decimal]) -> tuple[int, str]:
+    """Venues number positions upwards. The order in which they were folded is not in a snapshot."""
+    return len(position[0]), position[0]
 
 
 def _tradable(state: AccountState, view: LegView, moment: Moment, quantity: Decimal) -> Decimal:
@@ -133,7 +142,7 @@ def _tradable(state: AccountState, view: LegView, moment: Moment, quantity: Deci
     found = instrument(view, moment)
     step = found.quantity_step if found else view.quantity_step
     if step > 0:
-        quantity = down_to_step(quantity, step)
+        quantity = down_to_step(max(quantity, ZERO), step)
     if found is None:
         return quantity
     spot = state.config is not None and state.config.kind is AccountKind.SPOT

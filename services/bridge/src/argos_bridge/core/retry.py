@@ -47,6 +47,8 @@ LEASE_CODE = "lease_not_live"
 FRESH_LEASE = Rule(3, 600 * NS_PER_MS)
 """The one gate of the node that an entry may try again: with the next lease, which is granted
 within half a second."""
+THE_REST = Rule(50, 0)
+"""A part of an exit was filled and the rest cancelled: the rest again, at once."""
 NEVER_LEFT = Rule(5, 200 * NS_PER_MS)
 """The order was sealed before it was sent."""
 
@@ -56,7 +58,7 @@ def rule_for(order: OrderView, effect: Effect) -> Rule | None:
     if order.state is OrderState.ABSENT:
         return NEVER_LEFT
     if order.state is OrderState.FILLED:
-        return RETRIES[R.VENUE_ERROR, effect] if order.filled_quantity == 0 else Rule(None, 0)
+        return RETRIES[R.VENUE_ERROR, effect] if order.filled_quantity == 0 else THE_REST
     if order.state is not OrderState.REFUSED or order.refusal is None:
         return None
     refusal = order.refusal

@@ -3,7 +3,7 @@
 Besides the book and the control latches an account keeps a few indexes of its own, so that no step
 has to look at every order:
 
-    closing, opening   approved legs that are not over, in the order of their verdicts
+    closing, opening   approved legs that are not over -> sequence of the verdict, in its order
     unresolved         orders that are SUBMITTING or IN_DOUBT -> symbol
     live               orders the venue may hold or fill: what the watcher looks at
     undertold          orders of which deals say more than their last event does
@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypeVar
 
 from argos_common.domain.book import Book, LegView, OrderView, TradeView
 from argos_common.domain.config import AccountConfig
@@ -53,8 +52,6 @@ from argos_common.domain.verdict import Effect, VerdictGiven
 SCHEMA = 1
 LegKey = tuple[TradeId, int]
 ReadConfig = Callable[[str], AccountConfig | None]
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,12 +62,12 @@ class AccountState:
     book: Book
     control: AccountControl = field(default_factory=AccountControl)
     config: AccountConfig | None = None
-    closing: dict[LegKey, None] = field(default_factory=dict)
-    opening: dict[LegKey, None] = field(default_factory=dict)
+    closing: dict[LegKey, int] = field(default_factory=dict)
+    opening: dict[LegKey, int] = field(default_factory=dict)
     reversals: dict[LegKey, LegKey] = field(default_factory=dict)
     unresolved: dict[OrderId, Symbol] = field(default_factory=dict)
-    live: dict[OrderId, None] = field(default_factory=dict)
-    undertold: dict[OrderId, None] = field(default_factory=dict)
+    live: dict[OrderId, bool] = field(default_factory=dict)
+    undertold: dict[OrderId, bool] = field(default_factory=dict)
     dealt_value: dict[OrderId, Decimal] = field(default_factory=dict)
     first_ns: int = 0
     """When the account was first configured: deals from before are nobody's business here."""
@@ -88,7 +85,7 @@ class AccountState:
         for leg in verdict.legs:
             key = (leg.trade_id, leg.leg)
             pending = self.opening if leg.effect is Effect.OPEN else self.closing
-            pending[key] = None
+            pending[key] = sequence
             if not leg.after_leg:
                 continue
             for other in verdict.legs:
@@ -203,6 +200,13 @@ class BridgeState:
                 return None, ""
         return event.account, ""
 
+    def in_order(self) -> BridgeState:
+        """The same state, its legs in the order of their verdicts again: a snapshot sorts by key."""
+        for state in self.accounts.values():
+            state.closing = dict(sorted(state.closing.items(), key=_by_verdict))
+            state.opening = dict(sorted(state.opening.items(), key=_by_verdict))
+        return self
+
     def fold_unreadable_control(self, sequence: int, account: Account) -> None:
         """Take a control event that cannot be read for one that bars all new risk approved before.
 
@@ -231,8 +235,12 @@ def undertold(order: OrderView) -> bool:
             return order.dealt_quantity > order.filled_quantity
 
 
-def _mark(index: dict[Key, None], key: Key, *, marked: bool) -> None:
+def _by_verdict(item: tuple[LegKey, int]) -> tuple[int, int]:
+    return item[1], item[0][1]
+
+
+def _mark(index: dict[OrderId, bool], key: OrderId, *, marked: bool) -> None:
     if marked:
-        index[key] = None
+        index[key] = True
     else:
         index.pop(key, None)

@@ -43,7 +43,7 @@ class Bridge:
         state: BridgeState | None = None,
         after: int = 0,
     ) -> None:
-        self.state = state or BridgeState()
+        self.state = state.in_order() if state else BridgeState()
         self.current = False
         """Whether everything the log held at the start has been folded."""
         self._around = around

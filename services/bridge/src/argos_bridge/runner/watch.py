@@ -140,6 +140,6 @@ class Watch:
         )
         await desk.propose(order_id, event)
 
-    def _orders(self, ids: dict[OrderId, None]) -> list[OrderView]:
+    def _orders(self, ids: dict[OrderId, bool]) -> list[OrderView]:
         orders = self._desk.state.book.orders
         return [orders[each] for each in ids if each in orders]

@@ -64,9 +64,7 @@ def search(question: Question, books: Books, kind: AccountKind, offset_ns: int) 
         if ticket:
             return _trace(question, books, ticket, "tag")
     orders = [
-        row
-        for row in (*books.orders, *books.history)
-        if _fits(row, question, kind, offset_ns)
+        row for row in (*books.orders, *books.history) if _fits(row, question, kind, offset_ns)
     ]
     tickets = list(dict.fromkeys(row["ticket"] for row in orders))
     if len(tickets) == 1:

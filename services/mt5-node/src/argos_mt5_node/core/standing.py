@@ -58,7 +58,7 @@ def guards(expected: Expected) -> tuple[Call, Call]:
 
 def why_not(terminal: Row | None, account: Row | None, expected: Expected) -> str:
     """Why no order can be placed now, in one sentence; empty if it can."""
-    return wrong_account(account, expected) or _barred(terminal, account)
+    return terminal_barred(terminal) or account_barred(account, expected)
 
 
 def wrong_account(account: Row | None, expected: Expected) -> str:
@@ -81,21 +81,15 @@ _WRONG: tuple[tuple[Callable[[Row, Expected], bool], str], ...] = (
         "the terminal is connected to {server}, configured is {expected.server}",
     ),
     (
-        lambda account, expected: (
-            account["margin_mode"] not in MARGIN_MODES.get(expected.kind, ())
-        ),
+        lambda account, expected: account["margin_mode"] not in MARGIN_MODES.get(expected.kind, ()),
         "the account's margin mode is {margin_mode}, which is not {expected.kind.name}",
     ),
     (
-        lambda account, expected: (
-            account["trade_mode"] == c.TRADE_MODE_REAL and not expected.live
-        ),
+        lambda account, expected: account["trade_mode"] == c.TRADE_MODE_REAL and not expected.live,
         "the account holds real money, but it is not configured as live",
     ),
     (
-        lambda account, expected: (
-            account["trade_mode"] != c.TRADE_MODE_REAL and expected.live
-        ),
+        lambda account, expected: account["trade_mode"] != c.TRADE_MODE_REAL and expected.live,
         "the account is configured as live, but it holds no real money",
     ),
     (
@@ -105,8 +99,9 @@ _WRONG: tuple[tuple[Callable[[Row, Expected], bool], str], ...] = (
 )
 
 
-def _barred(terminal: Row | None, account: Row | None) -> str:
-    if terminal is None or account is None:
+def terminal_barred(terminal: Row | None) -> str:
+    """Why the terminal lets no order out; empty if it does."""
+    if terminal is None:
         return "the terminal does not say how it stands"
     if not terminal["connected"]:
         return "the terminal is not connected to the broker"
@@ -114,6 +109,14 @@ def _barred(terminal: Row | None, account: Row | None) -> str:
         return "the terminal bars trading through its API; allow it in its options"
     if not terminal["trade_allowed"]:
         return "automated trading is switched off in the terminal; switch Algo Trading on"
+    return ""
+
+
+def account_barred(account: Row | None, expected: Expected) -> str:
+    """Why the account takes no order; empty if it does."""
+    wrong = wrong_account(account, expected)
+    if wrong or account is None:
+        return wrong
     if not account["trade_expert"]:
         return "the broker has disabled automated trading on this account"
     if not account["trade_allowed"]:

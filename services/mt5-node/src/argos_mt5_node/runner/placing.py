@@ -13,10 +13,10 @@ from argos_common.lasthop.contract import in_doubt
 from argos_common.lasthop.ports import Clock
 
 from argos_mt5_node.core import outcomes, server_time
-from argos_mt5_node.core.calls import Answer, Call, Row
+from argos_mt5_node.core.calls import Call, Row
 from argos_mt5_node.core.numbers import to_decimal
 from argos_mt5_node.core.request import Unsendable, build, needs_price
-from argos_mt5_node.core.standing import guards, why_not
+from argos_mt5_node.core.standing import account_barred, guards, terminal_barred
 from argos_mt5_node.ports import CallLost, Terminal, TerminalDown
 from argos_mt5_node.runner.readings import Readings
 
@@ -57,9 +57,7 @@ class Placing:
             symbol = self._readings.specs.get(name) or await self._describe(name)
             if symbol is None:
                 sentence = f"the terminal does not know the symbol {name}"
-                return outcomes.refused(
-                    submission, RefusalClass.FINAL, "unknown_symbol", sentence
-                )
+                return outcomes.refused(submission, RefusalClass.FINAL, "unknown_symbol", sentence)
             price = await self._price(submission) if needs_price(symbol) else None
         except (TerminalDown, CallLost) as error:
             return outcomes.not_asked(submission, "terminal_down", str(error))
@@ -80,7 +78,7 @@ class Placing:
         )
         if described.row is not None:
             self._readings.specs[name] = described.row
-        elif described.code != -4:  # not found  # noqa: PLR2004 - the module's own code
+        elif described.code != -4:  # not found
             raise TerminalDown(f"the terminal does not describe {name} ({described.text})")
         return described.row
 
@@ -109,20 +107,16 @@ class Placing:
             return outcomes.not_asked(submission, "terminal_down", str(error))
         except CallLost as error:
             return in_doubt(submission.order_id, "no_answer", str(error))
-        rows = [answer.row for answer in answers[:2]]
-        if len(answers) < 3:  # noqa: PLR2004 - two guards and the send
-            terminal, account = (*rows, None)[:2]
-            if len(answers) == 1 and terminal is not None and terminal["connected"]:
-                account = {"trade_expert": True, "trade_allowed": True}
-            return self._barred(submission, answers, terminal, account)
-        return outcomes.judge(
-            submission, answers[2], readings.expected.kind, request["type_filling"]
-        )
-
-    def _barred(
-        self, submission: Submission, answers: list[Answer], terminal: Row | None, account: Row | None
-    ) -> Outcome:
-        raise NotImplementedError
+        match answers:
+            case [_, _, sent]:
+                filling = request["type_filling"]
+                return outcomes.judge(submission, sent, readings.expected.kind, filling)
+            case [_, account]:
+                sentence = account_barred(account.row, readings.expected)
+            case _:
+                sentence = terminal_barred(answers[0].row if answers else None)
+        sentence = sentence or "the terminal does not stand as it should"
+        return outcomes.not_asked(submission, "terminal_barred", sentence)
 
     async def _renamed(self, submission: Submission) -> int:
         """The ticket of the position if it is no longer its identifier; 0 if there is none."""
@@ -143,9 +137,7 @@ class Placing:
             return outcome
         for pause_s in _RESOLVE_PAUSES_S:
             now_ns = self._clock.now_ns()
-            bounds = server_time.bounds(
-                now_ns - _RESOLVE_BACK_NS, now_ns, self._readings.offset_ns
-            )
+            bounds = server_time.bounds(now_ns - _RESOLVE_BACK_NS, now_ns, self._readings.offset_ns)
             try:
                 (answer,) = await self._terminal.ask(Call("history_deals_get", bounds))
             except (TerminalDown, CallLost):

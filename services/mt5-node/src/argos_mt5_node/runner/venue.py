@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.ids import OrderId
@@ -31,31 +30,12 @@ from argos_mt5_node.ports import CallLost, Terminal, TerminalDown
 from argos_mt5_node.runner.placing import Placing
 from argos_mt5_node.runner.readings import Readings
 from argos_mt5_node.runner.specs import learn
+from argos_mt5_node.runner.tuning import Tuning
 from argos_mt5_node.runner.watching import Watching
 
 _CLOCK_TRIES = 40
 _CLOCK_PAUSE_S = 0.05
 _SEARCH_BEFORE_NS = 600 * server_time.NS_PER_S
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """How often the terminal is read, in seconds, and how far it is trusted.
-
-    `poll_s`: deals and quotes; `poll_hot_s`: for `hot_for_s` after a send. `facts_every_s`: how
-    often changed quotes are passed on. `specs_every_s`: symbols are described anew. `scan_every_s`:
-    deals are looked for further back. `history_settles_s`: how long after connecting the history
-    may still be incomplete. `deviation_points`: how far the price may have moved, where it counts.
-    """
-
-    poll_s: float = 0.1
-    poll_hot_s: float = 0.03
-    hot_for_s: float = 0.5
-    facts_every_s: float = 0.25
-    specs_every_s: float = 10.0
-    scan_every_s: float = 5.0
-    history_settles_s: float = 60.0
-    deviation_points: int = 20
 
 
 class Mt5Venue:
@@ -78,9 +58,7 @@ class Mt5Venue:
             {route.venue_symbol: route.symbol for route in account.symbols},
             clock,
         )
-        self._placing = Placing(
-            terminal, self._readings, clock, self._tuning.deviation_points
-        )
+        self._placing = Placing(terminal, self._readings, clock, self._tuning.deviation_points)
         self._watching = Watching(terminal, self._readings, clock, self._tuning)
 
     @property

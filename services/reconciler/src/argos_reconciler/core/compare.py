@@ -25,6 +25,8 @@ from argos_reconciler.core.differences import Difference, muted
 from argos_reconciler.core.state import ACTOR, BY_AMOUNT, AccountState, base_of
 
 PASSES = 2
+BY_THE_LOG = (DiscrepancyKind.UNRESOLVED, DiscrepancyKind.MISSING_FILL)
+"""What a muted symbol does not hide: it is what mutes it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,11 +59,11 @@ def observe(
     current = {
         each.key: each
         for each in differences
-        if each.symbol not in quiet or each.kind is DiscrepancyKind.UNRESOLVED
+        if each.symbol not in quiet or each.kind in BY_THE_LOG
     }
     judged = tuple(kind.name for kind in kinds)
     for key in [k for k in watch.seen if k[0] in judged and k not in current]:
-        if key[1] not in quiet:
+        if key[1] not in quiet or DiscrepancyKind[key[0]] in BY_THE_LOG:
             del watch.seen[key]
     known = {_open_key(found) for found in state.open.values()}
     proposals: list[DiscrepancyFound | DiscrepancyResolved] = []
@@ -145,7 +147,7 @@ def _gone(
     for discrepancy_id, found in state.open.items():
         if found.kind not in kinds:
             continue
-        if found.symbol in quiet and found.kind is not DiscrepancyKind.UNRESOLVED:
+        if found.symbol in quiet and found.kind not in BY_THE_LOG:
             continue
         if _open_key(found) in present:
             watch.gone.pop(discrepancy_id, None)

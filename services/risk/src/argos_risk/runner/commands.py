@@ -244,7 +244,7 @@ class Commands:
                     actor=command.actor,
                     resolved_at_ns=command.asked_at_ns,
                 )
-                subject = subjects.reconcile(risk.account, "resolved", command.reference)
+                subject = subjects.reconcile(risk.account, "resolution", command.reference)
                 return [Append(subject=subject, data=codec.encode(event), condition=CreateOnce())]
         raise BadInput(f"there is no open discrepancy {command.reference!r}")
 

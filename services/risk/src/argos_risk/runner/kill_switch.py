@@ -2,7 +2,8 @@
 
 The append is unconditional. A kill of the fleet is one atomic batch with an event per account. Its
 once-only ids are made of the request, so that two copies of risk, or a repeated try after an unknown
-answer, do not write it twice; a second kill would do no harm either.
+answer, do not write it twice; a second kill would do no harm either. An id that was used before, for
+a kill that has been released since, is not taken for this one: it is written again under another id.
 With the log away the reply says so after `REPLY_S`, and trying goes on until it is on record.
 """
 
@@ -29,6 +30,8 @@ from argos_risk.runner.leases import Leases
 REPLY_S = 2.0
 TRY_AGAIN_S = 0.1
 Spawn = Callable[[Coroutine[object, object, None]], None]
+Unlatch = Callable[[str, str], None]
+"""(account, request_id): the log shows this kill, the latch of this process has done its work."""
 
 
 class KillSwitch:
@@ -45,6 +48,7 @@ class KillSwitch:
         leases: Leases,
         report: Report,
         spawn: Spawn,
+        unlatch: Unlatch,
     ) -> None:
         self._state = state
         self._log = log
@@ -54,6 +58,7 @@ class KillSwitch:
         self._leases = leases
         self._report = report
         self._spawn = spawn
+        self._unlatch = unlatch
 
     async def answer(self, subject: str, payload: bytes) -> bytes | None:
         """One message on the command subject."""
@@ -71,18 +76,17 @@ class KillSwitch:
         targets = tuple(Account(each) for each in command.accounts) or known
         strange = [each for each in targets if each not in known]
         if strange or not targets:
-            named = ", ".join(strange) or "no account"
-            return CommandReply(
-                ok=False, sentence=f"Nothing is killed: {named} is known here. Check the name."
-            )
+            why = f"{', '.join(strange)} is not known here" if strange else "no account is known"
+            return CommandReply(ok=False, sentence=f"Nothing is killed: {why}. Check the name.")
         request_id = command.request_id or self._entropy.token(8).hex()
+        if self._was_released(targets, request_id):
+            request_id = f"{request_id[:80]}-{self._entropy.token(8).hex()}"
         for account in targets:
             self._leases.latched[account] = request_id
-        appends = [self._append(command, account, request_id) for account in targets]
-        recording = self._record(appends)
+        recording = self._record(command, targets, request_id)
         done = await bounded(self._clock, recording, REPLY_S)
         if done is None:
-            self._spawn(self._keep_trying(appends))
+            self._spawn(self._keep_trying(command, targets, request_id))
             return CommandReply(
                 ok=False,
                 sentence=(
@@ -97,6 +101,11 @@ class KillSwitch:
             sentence=kill_sentence(self._state, sequences, request_id),
             sequences=tuple(sequences.values()),
         )
+
+    def _was_released(self, targets: tuple[Account, ...], request_id: str) -> bool:
+        """Whether a kill of this id is on record for an account that is open again."""
+        found = [self._state.accounts[account] for account in targets]
+        return any(request_id in each.requests and not each.control.killed for each in found)
 
     def _append(self, command: Command, account: Account, request_id: str) -> Append:
         event = KillEngaged(
@@ -114,8 +123,11 @@ class KillSwitch:
             once_id=f"kill-{request_id}-{account}"[:200],
         )
 
-    async def _record(self, appends: list[Append]) -> bool:
-        """Append until it is on record and folded."""
+    async def _record(
+        self, command: Command, targets: tuple[Account, ...], request_id: str
+    ) -> bool:
+        """Append until it is on record and folded; then the latches have done their work."""
+        appends = [self._append(command, account, request_id) for account in targets]
         while True:
             if len(appends) == 1:
                 answer = await self._log.append(appends[0])
@@ -123,11 +135,16 @@ class KillSwitch:
                 answer = await self._log.append_batch(appends)
             if isinstance(answer, Mine):
                 await self._proposer.follower.reach(answer.sequence)
-                return True
+                break
             if isinstance(answer, Exists) and await self._proposer.catch_up():
-                return True
+                break
             await self._clock.sleep(TRY_AGAIN_S)
+        for account in targets:
+            self._unlatch(account, request_id)
+        return True
 
-    async def _keep_trying(self, appends: list[Append]) -> None:
-        await self._record(appends)
+    async def _keep_trying(
+        self, command: Command, targets: tuple[Account, ...], request_id: str
+    ) -> None:
+        await self._record(command, targets, request_id)
         self._report.note("a kill that had to wait for the log is on record now")

@@ -41,7 +41,7 @@ class Leases:
         self._report.lease(answer)
         return codec.pack(answer)
 
-    def killed(self, account: str, request_id: str) -> None:
-        """The log shows a kill of the account."""
+    def unlatch(self, account: str, request_id: str) -> None:
+        """The log shows this kill of the account; a latch of another request stays."""
         if self.latched.get(account) == request_id:
             del self.latched[account]

@@ -100,6 +100,7 @@ class RiskRunner:
             leases=self.leases,
             report=ports.report,
             spawn=self._spawn,
+            unlatch=self._unlatch,
         )
         self._commands = Commands(
             state=self.state,
@@ -152,7 +153,7 @@ class RiskRunner:
             control = self.state.accounts[event.account].control
             self._ports.report.killed(event.account, engaged=control.killed)
             if isinstance(event, KillEngaged):
-                self.leases.killed(event.account, event.request_id)
+                self.leases.unlatch(event.account, event.request_id)
         if isinstance(event, SignalAccepted | Control):
             for account, risk in self.state.accounts.items():
                 if risk.pending:
@@ -160,6 +161,12 @@ class RiskRunner:
         if entry.sequence - self._kept_at >= SNAPSHOT_EVERY and self.ready:
             self._kept_at = entry.sequence
             self._ports.keep(self.state)
+
+    def _unlatch(self, account: str, request_id: str) -> None:
+        self.leases.unlatch(account, request_id)
+        worker = self._workers.get(Account(account))
+        if worker is not None:
+            worker.wake.set()
 
     def _dead_letter(self, entry: Entry, error: WireError) -> None:
         self._ports.report.oddity(f"log entry {entry.sequence} cannot be read: {error}; skipped")

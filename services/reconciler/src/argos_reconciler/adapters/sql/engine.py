@@ -63,10 +63,13 @@ def open_for_writing(url: str) -> Opened:
         try:
             connection = engine.connect()
             try:
-                _prepare(connection, path, url)
+                _prepare(connection, path)
             except BaseException:
                 connection.close()
                 raise
+        except SQLAlchemyError as error:
+            engine.dispose()
+            raise explained(error, url) from None
         except BaseException:
             engine.dispose()
             raise
@@ -155,15 +158,12 @@ def lock_file(path: Path) -> FileLock:
         raise LedgerUnusable(str(error)) from None
 
 
-def _prepare(connection: Connection, path: Path | None, url: str) -> None:
-    try:
-        if path is None:
-            _advisory_lock(connection)
-        else:
-            _check_file(connection, path)
-        _migrate(connection, path, url)
-    except SQLAlchemyError as error:
-        raise explained(error, url) from None
+def _prepare(connection: Connection, path: Path | None) -> None:
+    if path is None:
+        _advisory_lock(connection)
+    else:
+        _check_file(connection, path)
+    _migrate(connection, path)
 
 
 def _advisory_lock(connection: Connection) -> None:
@@ -186,12 +186,12 @@ def _check_file(connection: Connection, path: Path) -> None:
         raise LedgerUnusable(f"the ledger {path} is damaged ({found}): {REBUILD}")
 
 
-def _migrate(connection: Connection, path: Path | None, url: str) -> None:
+def _migrate(connection: Connection, path: Path | None) -> None:
     names = set(connection.dialect.get_table_names(connection))
     connection.rollback()
     config = migrations()
     if names and "alembic_version" not in names and names & set(OURS):
-        raise LedgerUnusable(f"the ledger {path or url} is half made: {REBUILD}")
+        raise LedgerUnusable(f"the ledger is half made: {REBUILD}")
     if names and "alembic_version" not in names and path is not None:
         raise LedgerUnusable(f"{path} is a database of something else: name another ledger")
     config.attributes["connection"] = connection

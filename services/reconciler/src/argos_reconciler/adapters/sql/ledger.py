@@ -31,6 +31,7 @@ class SqlLedger:
         self._generation = ""
         self._opened: Opened | None = None
         self._chain = Chain()
+        self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def open(self, generation: str) -> Checkpoint:
@@ -40,6 +41,10 @@ class SqlLedger:
         return await self._run(lambda: self._project(items))
 
     async def close(self) -> None:
+        """Let go of it; may be called again."""
+        if self._closed:
+            return
+        self._closed = True
         await self._run(self._let_go)
         self._thread.shutdown(wait=False)
 

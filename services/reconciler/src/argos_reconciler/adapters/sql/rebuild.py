@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from argos_common.domain.errors import OurMistake, WireError
 from argos_common.lasthop.lock import FileLock
@@ -80,7 +79,7 @@ async def _fill(log: Log, url: str, progress: Progress | None) -> Checkpoint:
         if status.last_sequence:
             async with aclosing(log.read(0)) as entries:  # type: ignore[type-var]  # every reader is a generator
                 async for entry in entries:
-                    batch.append(item_of(cast("Entry", entry)))
+                    batch.append(item_of(entry))
                     last = batch[-1].sequence >= status.last_sequence
                     if last or len(batch) >= BATCH_MAX:
                         checkpoint = await ledger.project(batch)

@@ -1,0 +1,177 @@
+"""Reading the ledger's checkpoint and making a ledger again; see `ledger`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+from argos_common.domain.errors import ConfigMistake, OurMistake
+from argos_common.lasthop.lock import FileLock
+from argos_common.runtime.settings import load_fleet
+from argos_reconciler.adapters.sql import tables
+from argos_reconciler.adapters.sql.engine import engine_for, open_for_writing, sqlite_path
+from argos_reconciler.adapters.sql.ledger import SqlLedger
+from argos_reconciler.core.rows import START, Item, chain
+from argos_reconciler.ports import Checkpoint, LedgerUnusable
+from argos_reconciler.settings import LEDGER_FILE
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from argos_cli.audit.promises import Check
+from argos_cli.client.history import Recorded, read_until
+from argos_cli.client.ledger import Rebuilt
+from argos_cli.client.opened import Opened
+from argos_cli.fleet.state_folder import last_record
+
+BATCH = 256
+
+_SIDE_FILES = ("-wal", "-shm")
+
+
+def ledger_url(state: Path) -> str:
+    """Where this fleet's ledger is: the environment's, the configuration's, or the state folder's."""
+    named = os.environ.get("ARGOS_LEDGER_URL", "")
+    record = last_record(state)
+    if not named and record is not None and Path(record.config).exists():
+        try:
+            named = load_fleet(Path(record.config)).ledger_url
+        except ConfigMistake:
+            named = ""
+    return named or f"sqlite:///{(state / LEDGER_FILE).resolve()}"
+
+
+async def check(opened: Opened) -> Check:
+    """Whether the ledger's checkpoint and chain of hashes are those of the log."""
+    url = ledger_url(opened.state)
+    last = (await opened.log.status()).last_sequence
+    try:
+        found = await asyncio.to_thread(_stored_checkpoint, url)
+    except (sqlite3.Error, SQLAlchemyError, OSError, LedgerUnusable) as error:
+        first = str(error).splitlines()[0]
+        sentence = f"the ledger cannot be read ({first}): make it again with `argos ledger rebuild`"
+        return Check(name="ledger", looked_at="nothing", broken=(sentence,))
+    if found is None:
+        missing = f"there is no ledger of {last} entries: make it with `argos ledger rebuild`"
+        return Check(name="ledger", looked_at="nothing", broken=(missing,) if last else ())
+    looked_at = f"entry {found.sequence} of {last}"
+    if found.generation != opened.generation:
+        sentence = f"the ledger is of generation {found.generation}, the log is {opened.generation}"
+        return Check(name="ledger", looked_at=looked_at, broken=(sentence,))
+    value, sequence = START, 0
+    async for item in read_until(opened.log, min(found.sequence, last)):
+        sequence, entry = item.entry.sequence, item.entry
+        value = chain(value, sequence, entry.subject, entry.data)
+    if (sequence, value) != (found.sequence, found.hash):
+        sentence = (
+            f"the ledger at entry {found.sequence} was not made from this log: make it again with"
+            " `argos ledger rebuild`"
+        )
+        return Check(name="ledger", looked_at=looked_at, broken=(sentence,))
+    return Check(name="ledger", looked_at=looked_at)
+
+
+async def rebuild(opened: Opened) -> Rebuilt:
+    """See `ledger.rebuild_ledger`."""
+    url = ledger_url(opened.state)
+    path = sqlite_path(url)
+    if path is None:
+        await asyncio.to_thread(_drop_tables, url)
+        made = await _make(opened, url)
+        return Rebuilt(_shown(url), made.sequence, made.hash)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(
+        path.with_name(path.name + ".lock"),
+        f"the reconciler holds the ledger {path}: stop the fleet first",
+    )
+    try:
+        fresh = path.with_name(path.name + ".rebuild")
+        _remove(fresh)
+        made = await _make(opened, f"sqlite:///{fresh}")
+        if path.exists():
+            path.replace(path.with_name(path.name + ".old"))
+        for suffix in _SIDE_FILES:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        fresh.replace(path)
+        _remove(fresh)
+    finally:
+        lock.release()
+    return Rebuilt(str(path), made.sequence, made.hash)
+
+
+async def _make(opened: Opened, url: str) -> Checkpoint:
+    ledger = SqlLedger(url)
+    try:
+        made = await ledger.open(opened.generation)
+        async for batch in _batches(opened):
+            made = await ledger.project(batch)
+        return made
+    finally:
+        await ledger.close()
+
+
+async def _batches(opened: Opened) -> AsyncIterator[list[Item]]:
+    last = (await opened.log.status()).last_sequence
+    batch: list[Item] = []
+    async for item in read_until(opened.log, last):
+        batch.append(_item(item))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _item(item: Recorded) -> Item:
+    return Item(
+        sequence=item.entry.sequence,
+        subject=item.entry.subject,
+        appended_ns=item.entry.appended_ns,
+        raw=item.entry.data,
+        event=item.event,
+    )
+
+
+def _stored_checkpoint(url: str) -> Checkpoint | None:
+    """The ledger's own word, read without disturbing its writer; None if there is no ledger."""
+    path = sqlite_path(url)
+    if path is not None:
+        if not path.exists():
+            return None
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as ledger:
+            row = ledger.execute("SELECT generation, sequence, hash FROM checkpoint").fetchone()
+    else:
+        engine = engine_for(url)
+        with engine.connect() as connection:
+            table = tables.checkpoint.c
+            found = connection.execute(select(table.generation, table.sequence, table.hash)).first()
+            row = tuple(found) if found is not None else None
+        engine.dispose()
+    if row is None:
+        return None
+    return Checkpoint(generation=str(row[0]), sequence=int(row[1]), hash=str(row[2]))
+
+
+def _drop_tables(url: str) -> None:
+    held = open_for_writing(url)  # takes the lock; refuses if a reconciler has it
+    try:
+        with held.connection.begin():
+            tables.metadata.drop_all(held.connection)
+            held.connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    finally:
+        held.close()
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", *_SIDE_FILES, ".lock"):
+        try:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise OurMistake(f"{path}{suffix} cannot be removed ({error.strerror})") from None
+
+
+def _shown(url: str) -> str:
+    return url.rpartition("@")[2]
