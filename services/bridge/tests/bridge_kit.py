@@ -99,7 +99,12 @@ def release() -> KillReleased:
 
 
 def opening(
-    quantity: str = "1", *, trade: TradeId = T1, leg: int = 1, deadline_s: float = 10, after: int = 0
+    quantity: str = "1",
+    *,
+    trade: TradeId = T1,
+    leg: int = 1,
+    deadline_s: float = 10,
+    after: int = 0,
 ) -> Leg:
     return Leg(
         leg=leg,

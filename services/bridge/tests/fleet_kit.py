@@ -234,11 +234,8 @@ class FakeNode:
         fresh = "net" if self.netting else f"p{len(self.executed) + 1}"
         position = submission.position_ref or fresh
         if submission.position_ref:
-            held = sum(
-                each.position_delta
-                for each in self.executed.values()
-                if each.venue_position_id == position
-            )
+            same = [e for e in self.executed.values() if e.venue_position_id == position]
+            held = sum((each.position_delta for each in same), D(0))
             quantity = min(quantity, max(held, D(0)))  # a ticket never does more than close
             if not quantity:
                 refusal = RefusalClass.NOTHING_TO_CLOSE

@@ -151,7 +151,7 @@ def worker(server: ServerProcess, tmp_path: Path) -> WorkerMaker:
         terminal = WorkerTerminal(plan, SystemClock(), lambda _text: None, budgets)
         running = asyncio.create_task(terminal.run())
         async with asyncio.timeout(20):
-            while wait and not terminal.up:
+            while wait and not terminal.up:  # noqa: ASYNC110 - what it waits for has no event
                 await asyncio.sleep(0.01)
         try:
             yield terminal

@@ -196,9 +196,12 @@ class SimNode:
 async def _served(process: Process, work: Awaitable[T]) -> T:
     """A call as the node's process serves it: no answer leaves a process that has died."""
     try:
-        return await work
-    finally:
+        answer = await work
+    except ArgosError:
         await process.gate()
+        raise
+    await process.gate()
+    return answer
 
 
 def _deliver_again(site: Site, submission: Submission) -> None:

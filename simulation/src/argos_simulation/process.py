@@ -60,6 +60,8 @@ class Process:
     failure: BaseException | None = None
     _open: asyncio.Event | None = None
     _dead: asyncio.Future[None] | None = None
+    _held: list[asyncio.Future[None]] = field(default_factory=list)
+    """What a dead process's tasks wait for: kept, so that no collector ever wakes one to end it."""
 
     def __str__(self) -> str:
         return f"{self.name}#{self.life}"
@@ -67,11 +69,16 @@ class Process:
     async def gate(self) -> None:
         """Pass if the process runs; wait while it is paused; never return once it is killed."""
         if not self.alive:
-            await asyncio.get_running_loop().create_future()
+            await self._for_ever()
         while self._open is not None:
             await self._open.wait()
             if not self.alive:
-                await asyncio.get_running_loop().create_future()
+                await self._for_ever()
+
+    async def _for_ever(self) -> None:
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held.append(never)
+        await never
 
     async def point(self) -> None:
         """A gate at which the process may die."""

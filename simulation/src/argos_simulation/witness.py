@@ -26,13 +26,14 @@ from argos_common.domain.order import (
 from argos_common.domain.signal import SignalAccepted
 from argos_common.domain.venue import DealRecorded
 from argos_common.domain.verdict import Effect, VerdictGiven
+from argos_common.lasthop.lease import TTL_NS
 from argos_common.runtime.clock import NS_PER_S, Clock
 from argos_common.runtime.log import Entry
 from argos_common.testing.memory_log import MemoryStore
 from argos_common.wire import codec, subjects
 from argos_risk.core.lease import CONFIRMED_MAX_NS
-from argos_common.lasthop.lease import TTL_NS
 
+from argos_simulation import fleet
 from argos_simulation.invariants import Verdict
 
 MAY_BE_HELD = frozenset(
@@ -52,6 +53,8 @@ class Witness:
     controls: dict[Account, AccountControl] = field(default_factory=dict)
     killed_at_ns: dict[Account, int] = field(default_factory=dict)
     signals: dict[str, SignalAccepted] = field(default_factory=dict)
+    routes: dict[str, tuple[Account, ...]] = field(default_factory=dict)
+    """Signal -> the accounts it concerns: those configured for its strategy when it came."""
     verdicts: dict[tuple[str, Account], int] = field(default_factory=dict)
     claims: dict[OrderId, OrderSubmitting] = field(default_factory=dict)
     calls: Counter[OrderId] = field(default_factory=Counter)
@@ -83,6 +86,7 @@ class Witness:
         match event:
             case SignalAccepted():
                 self.signals[event.signal_id] = event
+                self.routes[event.signal_id] = self._concerned(event)
             case VerdictGiven():
                 self._verdict(entry, event)
             case DealRecorded():
@@ -93,6 +97,13 @@ class Witness:
                 self._order(entry, event)
             case _:
                 pass
+
+    def _concerned(self, signal: SignalAccepted) -> tuple[Account, ...]:
+        return tuple(
+            account
+            for account in fleet.routed(signal.strategy)
+            if account in self.controls and self.controls[account].config_hash
+        )
 
     def _verdict(self, entry: Entry, event: VerdictGiven) -> None:
         key = (event.cause_id, event.account)
@@ -113,6 +124,9 @@ class Witness:
             self.killed_at_ns[event.account] = self.now_ns()
         elif not after.killed:
             self.killed_at_ns.pop(event.account, None)
+        for signal in self.signals.values():
+            if not self.routes[signal.signal_id]:  # it waited for the first account that lists it
+                self.routes[signal.signal_id] = self._concerned(signal)
 
     def _order(self, entry: Entry, event: OrderEvent) -> None:
         book = self.book(event.account)

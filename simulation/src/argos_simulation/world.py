@@ -26,7 +26,7 @@ from argos_exchange_node.adapters.paper import Faults as PaperFaults
 from argos_exchange_node.adapters.paper import PaperVenue
 from argos_gateway.runner import Intake
 from argos_mt5_node.adapters.inline_terminal import InlineTerminal
-from argos_mt5_node.core import constants as mt5
+from argos_mt5_node.simulator import constants as mt5
 from argos_mt5_node.runner.tuning import Tuning
 from argos_mt5_node.runner.venue import Mt5Venue
 from argos_mt5_node.simulator.broker import SimulatedBroker

@@ -54,7 +54,7 @@ async def _at(  # one run of the load
     wanted = {each.key for each in sent}
     waited_s = 0.0
     while True:
-        rows = [line.split(" ") for line in Path(given.out).read_text("ascii").splitlines()]
+        rows = _called(Path(given.out))
         mine = [row for row in rows if row[0] in wanted]
         if len(mine) >= len(wanted) or waited_s >= SETTLE_S:
             break
@@ -63,6 +63,11 @@ async def _at(  # one run of the load
     if len(mine) < len(wanted):
         raise OurMistake(f"the floor lost {len(wanted) - len(mine)} of {len(wanted)} requests")
     return [(int(called) - int(received)) / NS_PER_MS for _, received, called in mine]
+
+
+def _called(file: Path) -> list[list[str]]:
+    """(key, received, called) of every call that the last process noted."""
+    return [line.split(" ") for line in file.read_text("ascii").splitlines()]
 
 
 @asynccontextmanager

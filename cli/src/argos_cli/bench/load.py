@@ -59,10 +59,16 @@ class Load:
             await self._at_rate()
         else:
             await self._by_credit()
+
+    def save(self) -> None:
+        """Write what was answered."""
         Path(self._plan.out).write_text("".join(self._lines), encoding="ascii")
 
     async def _at_rate(self) -> None:
-        count = max(1, round(self._plan.rate * self._plan.seconds))
+        count = max(2, round(self._plan.rate * self._plan.seconds))
+        # Every entry gets its exit, so that a run leaves nothing behind for the next.
+        lanes = min(len(self._turns), count // 2)
+        count -= count % (2 * lanes)
         start_ns = self._clock.monotonic_ns()
         async with asyncio.TaskGroup() as group:
             for number in range(count):
@@ -70,28 +76,30 @@ class Load:
                 left_ns = due_ns - self._clock.monotonic_ns()
                 if left_ns > 0:
                     await self._clock.sleep(left_ns / NS_PER_S)
-                group.create_task(self._one(number, number % len(self._turns)))
+                group.create_task(self._one(number, number % lanes))
 
     async def _by_credit(self) -> None:
-        credits = asyncio.Semaphore(0)
+        credit = asyncio.Semaphore(0)
         until_ns = self._clock.monotonic_ns() + int(self._plan.seconds * NS_PER_S)
-        listening = asyncio.create_task(_listen(credits))
+        listening = asyncio.create_task(_listen(credit))
         numbers = iter(range(sys.maxsize))
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in range(len(self._turns)):
-                    group.create_task(self._lane(lane, credits, until_ns, numbers))
+                    group.create_task(self._lane(lane, credit, until_ns, numbers))
         finally:
             listening.cancel()
 
     async def _lane(
-        self, lane: int, credits: asyncio.Semaphore, until_ns: int, numbers: Iterator[int]
+        self, lane: int, credit: asyncio.Semaphore, until_ns: int, numbers: Iterator[int]
     ) -> None:
         while (left_ns := until_ns - self._clock.monotonic_ns()) > 0:
             try:
-                await asyncio.wait_for(credits.acquire(), left_ns / NS_PER_S)
+                await asyncio.wait_for(credit.acquire(), left_ns / NS_PER_S)
             except TimeoutError:
-                return
+                break
+            await self._one(next(numbers), lane)
+        if self._turns[lane] % 2:
             await self._one(next(numbers), lane)
 
     async def _one(self, number: int, lane: int) -> None:
@@ -125,15 +133,15 @@ class Load:
         return head, json.dumps(alert).encode()
 
 
-async def _listen(credits: asyncio.Semaphore) -> None:
-    """Each line on stdin is so many credits."""
+async def _listen(credit: asyncio.Semaphore) -> None:
+    """Each line on stdin is so many credit."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     while line := await reader.readline():
         for _ in range(int(line)):
-            credits.release()
+            credit.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +166,6 @@ def answers(path: Path) -> list[Answered]:
 if __name__ == "__main__":
     plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     plan["lanes"] = tuple(plan["lanes"])
-    run_loop(Load(LoadPlan(**plan)).run())
+    load = Load(LoadPlan(**plan))
+    run_loop(load.run())
+    load.save()

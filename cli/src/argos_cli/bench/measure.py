@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,6 +201,7 @@ def _result(ledger: Ledger, sent: list[Answered]) -> dict[str, Any]:
         "reconciled_orders": sum(1 for r in ledger.run.orders.values() if r.match),
         "refused_by_risk": refused,
         "declined": declined,
+        "declined_why": dict(Counter(each.code for each in ledger.run.declined.values())),
         "in_doubt": sum(1 for r in ledger.run.orders.values() if r.doubt),
         "discrepancies": ledger.run.discrepancies_seen,
         "answer_ms": quantiles(took),

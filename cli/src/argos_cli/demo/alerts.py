@@ -79,8 +79,12 @@ class Alert:
         return f"{self.strategy}: {self.action} {self.ticker}, {before} → {after}"
 
 
-def body_of(alert: Alert, price: Decimal, now_ns: int) -> bytes:
-    """The message as it goes out. `price` is what the chart shows."""
+def body_of(alert: Alert, price: Decimal, now_ns: int, number: int = 0) -> bytes:
+    """The message as it goes out. `price` is what the chart shows.
+
+    Two alerts of one second differ only by their order, so `number` is in the name of the order, as
+    a script would number its orders.
+    """
     if alert.raw:
         return alert.raw.encode()
     fired_ns = now_ns - alert.fired_ago_s * NS_PER_S
@@ -108,7 +112,7 @@ def body_of(alert: Alert, price: Decimal, now_ns: int) -> bytes:
         "strategy.order.action": alert.action,
         "strategy.order.contracts": plain(alert.contracts),
         "strategy.order.price": plain(price),
-        "strategy.order.id": "Long" if side >= 0 else "Short",
+        "strategy.order.id": f"{'Long' if side >= 0 else 'Short'}-{number}",
         "strategy.market_position": alert.after[0],
         "strategy.market_position_size": plain(alert.after[1]),
         "strategy.prev_market_position": alert.before[0],

@@ -10,9 +10,7 @@ from argos_common.domain.errors import ArgosError
 from argos_common.domain.node import CommandKind
 from argos_common.domain.verdict import VerdictGiven
 
-from argos_cli.audit.words import sentence, tone, worth_showing
 from argos_cli.client.commands import KillReport, ask_risk, command
-from argos_cli.client.history import Recorded
 from argos_cli.commands.control import kill_fleet, until_flat
 from argos_cli.demo.proofs import PROOFS, NotSo, Played
 from argos_cli.demo.screen import Screen
@@ -81,6 +79,7 @@ class Player:
             result = await self._step(number, step)
             self.results.append(result)
             self.screen.result(result.detail, held=result.held)
+            await self.stage.clock.sleep(self.screen.pause_s)
 
     async def _step(self, number: int, step: Step) -> StepResult:
         first = len(self.stage.sent)
@@ -214,9 +213,3 @@ class Player:
 
 def _mentions(verdict: VerdictGiven, because: str) -> bool:
     return any(text in verdict.reason for text in because.split("|"))
-
-
-def show_entry(screen: Screen, item: Recorded) -> None:
-    """One line for what a person wants to see of the log as it grows."""
-    if item.event is not None and worth_showing(item.event):
-        screen.detail(sentence(item.event), tone(item.event))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -193,6 +194,19 @@ async def _adopted_from_evidence(played: Played, step: Step) -> str:
     return f"in doubt ({row.doubt.cause}), adopted by its {row.evidence}"
 
 
+async def _venue_ready_again(played: Played, step: Step) -> str:
+    del step
+    stage = played.stage
+    stage.ready.pop(HEDGE, None)  # only news counts
+    try:
+        async with asyncio.timeout(READY_S):
+            while not stage.ready.get(HEDGE):
+                await stage.clock.sleep(0.05)
+    except TimeoutError:
+        raise NotSo(f"{HEDGE} is not ready again after {READY_S:g} s") from None
+    return ""
+
+
 async def _restarted(played: Played, step: Step) -> str:
     del step
     words = []
@@ -228,5 +242,6 @@ PROOFS: Mapping[str, Proof] = {
     "two_rules_failed": _two_rules_failed,
     "adopted_from_evidence": _adopted_from_evidence,
     "restarted": _restarted,
+    "venue_ready_again": _venue_ready_again,
     "all_flat": _all_flat,
 }

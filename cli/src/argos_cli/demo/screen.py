@@ -17,17 +17,20 @@ _STYLES: dict[Tone, str] = {
     "": "", "error": "bold red", "good": "green", "warn": "yellow", "dim": "dim",
 }  # fmt: skip
 _INDENT = " " * 9
+PAUSE_S = 0.4
 
 
 class Screen:
     """Writes with the seconds since the beginning in front."""
 
-    def __init__(self, clock: Clock, *, to_stderr: bool) -> None:
+    def __init__(self, clock: Clock, *, to_stderr: bool, unhurried: bool = False) -> None:
+        """`unhurried`: pause after each step, if somebody sits at a terminal."""
         self._clock = clock
         self._start_ns = clock.monotonic_ns()
         self.console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = 160  # a pipe has no width: do not cut tables for it
+        self.pause_s = PAUSE_S if unhurried and self.console.is_terminal else 0.0
 
     @property
     def seconds(self) -> float:

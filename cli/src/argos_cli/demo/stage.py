@@ -53,7 +53,7 @@ class Sent:
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """Made by `open_stage`. `prices`: symbol -> what the fleet published while the demo played."""
+    """Made by `open_stage`. `prices`, `ready`: what the fleet published of symbols, accounts."""
 
     fleet: EmbeddedFleet
     opened: Opened
@@ -62,11 +62,12 @@ class Stage:
     clock: Clock
     prices: dict[str, list[PricePoint]] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
+    ready: dict[str, bool] = field(default_factory=dict)
 
     async def post(self, alert: Alert, copies: int = 1) -> list[Sent]:
         """Send it over real HTTP as TradingView would, all copies at once."""
         price = await self.price(alert.our_symbol) if not alert.raw else Decimal(1)
-        body = body_of(alert, price, self.clock.now_ns())
+        body = body_of(alert, price, self.clock.now_ns(), len(self.sent))
         url = urlsplit(self.fleet.webhook_url(SOURCE))
         path = url.path if not alert.wrong_token else url.path.rsplit("/", 1)[0] + "/not-the-token"
         head = head_of(body, path, url.netloc, as_text=alert.as_text)
@@ -117,6 +118,7 @@ class Stage:
             facts = codec.unpack(AccountFacts, payload)
         except WireError:
             return
+        self.ready[facts.account] = facts.ready
         now_ns = self.clock.now_ns()
         for quote in facts.quotes:
             points = self.prices.setdefault(quote.symbol, [])

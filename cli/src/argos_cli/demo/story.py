@@ -292,8 +292,8 @@ DOOR = (
         Alert(raw='{"strategy": "trend", "action": "buy",}'), "400 malformed",
     ),
     _at_door(
-        "twice the same key", "A key that appears twice", "400: which of them would count?",
-        Alert(raw='{"strategy": "trend", "contracts": 1, "contracts": 100}'), "400 *",
+        "twice the same key", "A key that appears twice", "422: which of them would count?",
+        Alert(raw='{"strategy": "trend", "contracts": 1, "contracts": 100}'), "422 duplicate_key",
     ),
     _at_door(
         "unauthorised", "A wrong token", "401, and not a word about why",
@@ -318,31 +318,7 @@ DOOR = (
     _at_door(
         "leftover placeholder", "A placeholder that TradingView did not fill in",
         "refused: an alert of the wrong kind must not trade",
-        Alert(unfilled="strategy.market_position"), "* *",
-    ),
-    Step(
-        name="over a limit",
-        title="Five bitcoin",
-        expect="accepted at the door; risk names every limit it exceeds",
-        do=(
-            Post(
-                alert=Alert(
-                    strategy="stacker", bot_version="stacker-2.0.0", exchange="COINBASE",
-                    ticker="BTCUSD", contracts=Decimal(5), after=("long", Decimal(5)), stop_away=None,
-                ),
-            ),
-        ),
-        verdicts={SPOT: NO},
-        because="more than the limit|above the limit|limit",
-        proofs=("two_rules_failed",),
-    ),
-    Step(
-        name="no stop",
-        title="An entry without a protective stop",
-        expect="refused on both accounts",
-        do=(Post(alert=Alert(stop_away=None)),),
-        verdicts={HEDGE: NO, NET: NO},
-        because="stop",
+        Alert(unfilled="strategy.market_position"), "422 placeholder",
     ),
 )  # fmt: skip
 
@@ -359,7 +335,36 @@ RECOVERY = (
         title="What became of the order without an answer",
         expect="in doubt, then found at the broker by its tag and adopted; one order, not two",
         of="no answer",
-        proofs=("adopted_from_evidence", "one_order"),
+        proofs=("adopted_from_evidence", "one_order", "venue_ready_again"),
+    ),
+    Step(
+        name="over a limit",
+        title="Five bitcoin",
+        expect="accepted at the door; risk names every limit it exceeds",
+        do=(
+            Post(
+                alert=Alert(
+                    strategy="stacker",
+                    bot_version="stacker-2.0.0",
+                    exchange="COINBASE",
+                    ticker="BTCUSD",
+                    contracts=Decimal(5),
+                    after=("long", Decimal(5)),
+                    stop_away=None,
+                ),
+            ),
+        ),
+        verdicts={SPOT: NO},
+        because="more than the limit|above the limit|limit",
+        proofs=("two_rules_failed",),
+    ),
+    Step(
+        name="no stop",
+        title="An entry without a protective stop",
+        expect="refused on both accounts",
+        do=(Post(alert=Alert(stop_away=None)),),
+        verdicts={HEDGE: NO, NET: NO},
+        because="stop",
     ),
     Step(
         name="crash",

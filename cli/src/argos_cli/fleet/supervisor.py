@@ -25,22 +25,14 @@ from types import TracebackType
 from argos_common.domain.errors import ArgosError, OurMistake
 from argos_common.runtime.clock import NS_PER_S, Clock, SystemClock
 from argos_common.runtime.credentials import ensure_tokens, read_secret_file
-from argos_common.runtime.embedded_nats import start_nats
 from argos_common.runtime.entropy import SystemEntropy
 from argos_common.runtime.fleet import Fleet
-from argos_common.runtime.nats_connection import (
-    NatsSettings,
-    NoAnswer,
-    NobodyThere,
-    NotSent,
-    connect,
-)
-from argos_common.runtime.provision import ensure_stream, verify_sync_always
 from argos_common.runtime.settings import load_fleet
 
 from argos_cli.fleet import plan, ports
 from argos_cli.fleet.backoff import next_failure, pause_s
 from argos_cli.fleet.child import Child, Phase, keep_small, launcher, start_fresh
+from argos_cli.fleet.log_server import launch_log, prepare_log
 from argos_cli.fleet.state_folder import (
     FleetRecord,
     FolderLock,
@@ -250,31 +242,17 @@ class EmbeddedFleet:
         self._tasks["tidy"] = asyncio.create_task(self._tidy())
 
     async def _start_log(self) -> None:
-        child = Child(name="nats", launch=self._launch_nats, out=self._out("nats"))
+        child = Child(name="nats", launch=self._launch_log, out=self._out("nats"))
         start_fresh(child.out)
-        child.process = await self._launch_nats()
+        child.process = await self._launch_log()
         self._children["nats"] = child
         self._write_record()
-        settings = NatsSettings(url=self.urls["nats"], name="supervisor")
-        connection = await connect(settings, timeout_s=10.0)
-        try:
-            await ensure_stream(connection, self.generation)
-            await verify_sync_always(self.urls["nats_monitor"])
-        except (NotSent, NobodyThere, NoAnswer) as error:
-            raise OurMistake(f"the NATS server started but does not answer ({error})") from None
-        finally:
-            await connection.close()
+        await prepare_log(self.urls, self.generation)
         child.phase = Phase.READY
         child.ready.set()
 
-    async def _launch_nats(self) -> subprocess.Popen[bytes]:
-        server = await start_nats(
-            self.folder / "nats",
-            port=self.ports["nats"],
-            monitor_port=self.ports["nats-monitor"],
-            clock=self._clock,
-        )
-        return server.process
+    async def _launch_log(self) -> subprocess.Popen[bytes]:
+        return await launch_log(self.folder, self.ports, self._clock)
 
     def _plan_services(self, fleet: Fleet) -> None:
         env = plan.base_environment(

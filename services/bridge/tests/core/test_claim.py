@@ -21,6 +21,7 @@ from argos_common.domain.order import (
 from argos_common.domain.side import Side
 from argos_common.domain.verdict import Effect
 from argos_common.wire.codec import from_json, to_json
+
 from services.bridge.tests.bridge_kit import (
     DEMO,
     EURUSD,

@@ -7,6 +7,7 @@ could run here anyway. It ends when its node does, or when it is killed.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from argos_mt5_node.core import frames
 from argos_mt5_node.core.calls import Json, answer_to_json, call_from_json
 from argos_mt5_node.ports import TerminalModule
 
+_PR_SET_PDEATHSIG = 1
 
 def main() -> int:
     """Serve until the node closes the pipe. 1 if the terminal could not be reached."""
@@ -30,6 +32,8 @@ def main() -> int:
     if first is None:
         return 0
     plan = first["plan"]
+    if not _tied_to(plan["node_pid"]):
+        return 0
     lock_file = Path(plan["lock"])
     try:
         lock_file.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +53,17 @@ def main() -> int:
     finally:
         lock.release()
     return 0
+
+
+def _tied_to(node_pid: int) -> bool:
+    """Dies with the node from now on, where the system can do that; False if it is gone already.
+
+    Elsewhere a worker notices between two calls, and one that hangs is ended by the next node.
+    """
+    if sys.platform != "linux":
+        return True
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == node_pid
 
 
 def _serve(module: TerminalModule, source: BinaryIO, sink: BinaryIO) -> None:

@@ -26,8 +26,13 @@ Asker = Callable[..., Question]
 
 async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(15):
-        while not done():
+        while not done():  # noqa: ASYNC110 - what it waits for has no event
             await asyncio.sleep(0.01)
+
+
+async def asks_for_ever(terminal: Any) -> None:
+    while True:
+        await terminal.ask(Call("terminal_info"))
 
 
 def executed(server: ServerProcess, order: Submission) -> int:
@@ -128,8 +133,7 @@ async def test_while_the_terminal_is_away_nothing_is_begun_and_it_comes_back(
         venue = venue_on(terminal, SystemClock())
         server.kill()
         with pytest.raises((CallLost, TerminalDown)):
-            while True:
-                await terminal.ask(Call("terminal_info"))
+            await asks_for_ever(terminal)
         outcome = await venue.place(submission())
         await asyncio.to_thread(server.start)
         await until(lambda: terminal.up)

@@ -105,7 +105,7 @@ class NodeProcess:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.communicate()
+        self.process.communicate(timeout=10)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def node(tmp_path: Path, server: ServerProcess) -> Iterator[NodeProcess]:
     yield found
     for process in found.others:
         process.kill()
-        process.communicate()
+        process.communicate(timeout=10)
 
 
 @asynccontextmanager
@@ -185,9 +185,9 @@ async def test_killed_in_the_call_it_finds_the_order_by_its_tag_and_never_sends_
         order = submission(account=ACCOUNT, lease=lease)
         call = asyncio.create_task(client.submit(order))
         async with asyncio.timeout(10):
-            while not executed(server, order):
+            while not executed(server, order):  # noqa: ASYNC110 - what it waits for has no event
                 await asyncio.sleep(0.01)
-        node.kill()
+        await asyncio.to_thread(node.kill)
         assert (await call).result is Result.IN_DOUBT
 
     async with client_of(await node.start()) as client:

@@ -24,7 +24,7 @@ Asker = Callable[..., Question]
 async def found(venue: Mt5Venue, asked: Question) -> Evidence:
     """The evidence once there is some; fails after ten seconds."""
     async with asyncio.timeout(10):
-        while not (evidence := await venue.search(asked)).found:
+        while not (evidence := await venue.search(asked)).found:  # noqa: ASYNC110 - polls the books
             await asyncio.sleep(0.02)
     return evidence
 

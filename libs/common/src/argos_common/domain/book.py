@@ -108,10 +108,13 @@ class Book:
 
     def open_trade(self, strategy: str, symbol: str) -> TradeView | None:
         """The strategy's trade on the symbol that is expected to hold a position, or None."""
-        for trade in reversed(self.trades.values()):
-            if (trade.strategy, trade.symbol) == (strategy, symbol) and self.expected(trade) != 0:
-                return trade
-        return None
+        found = [
+            trade
+            for trade in self.trades.values()
+            if (trade.strategy, trade.symbol) == (strategy, symbol) and self.expected(trade) != 0
+        ]
+        # The youngest, by what it holds and not by its place: a snapshot sorts by key.
+        return max(found, key=_age, default=None)
 
     def expected(self, trade: TradeView) -> Decimal:
         """The signed position the trade will have once its legs are over."""
@@ -372,6 +375,10 @@ class Book:
         self.position_trades.pop(venue_position_id, None)
         self.position_trades[venue_position_id] = trade_id
         _bound(self.position_trades)
+
+
+def _age(trade: TradeView) -> tuple[int, str]:
+    return min((v.verdict_sequence for v in trade.legs.values()), default=0), trade.trade_id
 
 
 def _bound(memory: dict[Key, Value]) -> None:

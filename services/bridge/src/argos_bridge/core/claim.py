@@ -7,20 +7,25 @@ condition of its append is what makes it hold.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from argos_bridge.core.entry import entry_step
 from argos_bridge.core.leave import exit_step
 from argos_bridge.core.state import AccountState
 from argos_bridge.core.step import Decline, Moment, Step, Submit, Wait
 
+LOOK_AHEAD = 8
+
 
 def next_step(state: AccountState, moment: Moment, *, may_submit: bool) -> Step:
     """The first thing to be done now, or how long to wait if nothing is folded meanwhile.
 
-    `may_submit` False: a submission of this bridge is under way; only declines are given.
+    `may_submit` False: a submission of this bridge is under way, whose end is a reason to look
+    again; meanwhile only declines are given, and only of the first few legs.
     """
     until_ns: int | None = None
     for pending, decide in ((state.closing, exit_step), (state.opening, entry_step)):
-        for key in pending:
+        for key in pending if may_submit else islice(pending, LOOK_AHEAD):
             found = state.leg(key)
             if found is None:
                 continue

@@ -101,6 +101,8 @@ class Claims:
                 desk.around.lines.error("a claim was stored but another stands", **_fields(event))
             case Unknown() if order is not None and ours:
                 # Stored, but nobody holds its ack: so nobody sends it, and the node may seal it.
+                if order.state is not OrderState.SUBMITTING:
+                    return  # the answer was so late that the watcher has seen to it
                 doubt = in_doubt(
                     desk.state,
                     order,

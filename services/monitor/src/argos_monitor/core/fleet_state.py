@@ -141,29 +141,21 @@ class FleetState:
         if appended_ns // DAY_NS != self.today.day:
             self.today = Counts(day=appended_ns // DAY_NS)
         match event:
-            case SignalAccepted():
-                self.today.signals += 1
-                self.strategies[event.strategy] = appended_ns
-            case SignalRefused():
-                self.today.refused_at_door += 1
-                if event.strategy:
-                    self.strategies[event.strategy] = appended_ns
+            case SignalAccepted() | SignalRefused():
+                self._signal(event, appended_ns)
             case VerdictGiven():
                 self.today.verdicts += 1
                 self.account(event.account).book.fold_verdict(sequence, event)
-            case KillEngaged() | KillReleased() | ConfigApplied() | ConfigProposed():
+            case (
+                KillEngaged()
+                | KillReleased()
+                | ConfigApplied()
+                | ConfigProposed()
+                | FlattenOrdered()
+            ):
                 self._control(sequence, event)
-            case FlattenOrdered():
-                self._control(sequence, event)
-            case DealRecorded():
-                self.account(event.account).book.fold_deal(event)
-            case OrderMatched():
-                self.today.matched += 1
-            case DiscrepancyFound():
-                held = self.account(event.account).discrepancies
-                held[event.discrepancy_id] = (sequence, event)
-            case DiscrepancyResolved():
-                self.account(event.account).discrepancies.pop(event.discrepancy_id, None)
+            case DealRecorded() | OrderMatched() | DiscrepancyFound() | DiscrepancyResolved():
+                self._reconciled(sequence, event)
             case AlertRaised():
                 self.notices.pop(event.alert_id, None)
             case (
@@ -182,6 +174,30 @@ class FleetState:
                 pass
 
     # --- inside
+
+    def _signal(self, event: SignalAccepted | SignalRefused, appended_ns: int) -> None:
+        if isinstance(event, SignalAccepted):
+            self.today.signals += 1
+        else:
+            self.today.refused_at_door += 1
+        if event.strategy:
+            self.strategies[event.strategy] = appended_ns
+
+    def _reconciled(
+        self,
+        sequence: int,
+        event: DealRecorded | OrderMatched | DiscrepancyFound | DiscrepancyResolved,
+    ) -> None:
+        state = self.account(event.account)
+        match event:
+            case DealRecorded():
+                state.book.fold_deal(event)
+            case OrderMatched():
+                self.today.matched += 1
+            case DiscrepancyFound():
+                state.discrepancies[event.discrepancy_id] = (sequence, event)
+            case DiscrepancyResolved():
+                state.discrepancies.pop(event.discrepancy_id, None)
 
     def _control(
         self,

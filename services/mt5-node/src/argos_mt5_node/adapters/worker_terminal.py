@@ -183,7 +183,7 @@ class WorkerTerminal:
         self._process = process
         self._ended.clear()
         try:
-            plan: Json = {"plan": asdict(self._plan)}
+            plan: Json = {"plan": asdict(self._plan) | {"node_pid": os.getpid()}}
             reply = await asyncio.wait_for(_exchange(process, plan), self._budgets.start_s)
         except asyncio.CancelledError:
             await self._end(process, "the node is stopping")

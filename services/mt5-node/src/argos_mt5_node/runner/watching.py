@@ -26,6 +26,7 @@ FAR_BACK_NS = 900 * NS_PER_S
 _UNSETTLED_SCAN_NS = NS_PER_S
 _SEEN_MAX = 100_000
 _REST_FACTOR = 3  # a poll may take at most a quarter of the time
+_REST_MAX_S = 0.5  # one poll that waited behind a hung call must not silence the account
 
 
 class Watching:
@@ -58,7 +59,7 @@ class Watching:
         """How long to wait until the next poll."""
         hot = self._clock.monotonic_ns() < self._hot_until_ns
         pause_s = self._tuning.poll_hot_s if hot else self._tuning.poll_s
-        return max(pause_s, _REST_FACTOR * self._took_ns / NS_PER_S)
+        return max(pause_s, min(_REST_FACTOR * self._took_ns / NS_PER_S, _REST_MAX_S))
 
     async def poll(self) -> list[Deal | AccountFacts]:
         """News, oldest deal first; facts if they changed, or are due."""

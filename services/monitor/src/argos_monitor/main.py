@@ -1,0 +1,71 @@
+"""Wires the monitor: its pages at once, everything else as soon as the log is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from argos_common.domain.errors import OurMistake
+from argos_common.runtime.service import Context, run_service
+from prometheus_client import generate_latest
+
+from argos_monitor.adapters.http import make_app
+from argos_monitor.adapters.http_server import HttpServer
+from argos_monitor.adapters.ledger_sql import SqlLedgerReader
+from argos_monitor.core.status import waiting_status
+from argos_monitor.runner import Monitor
+from argos_monitor.settings import SERVICES, ledger_url, strategy_periods
+
+
+async def main(context: Context) -> None:
+    """Serve and watch until the process is to stop."""
+    environment, fleet = context.environment, context.fleet
+    ledger = SqlLedgerReader(ledger_url(environment, fleet))
+    app = make_app(
+        status=lambda: opened[0].status() if opened else waiting_status(os.getpid()),
+        ledger=ledger,
+        metrics=lambda: generate_latest(context.metrics.registry),
+        ready=lambda: context.pulse.ready and context.connected,
+    )
+    opened: list[Monitor] = []
+    port = fleet.monitor.port if environment.monitor_port is None else environment.monitor_port
+    server = HttpServer(app, fleet.monitor.host, port)
+    context.publish_port("http_port", server.port)
+    context.logger.info("listening", host=fleet.monitor.host, port=server.port)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await context.run_until_stopped(_watch(context, opened), _ended(serving))
+    finally:
+        server.close()
+        await serving
+        ledger.close()
+
+
+async def _watch(context: Context, opened: list[Monitor]) -> None:
+    context.pulse.state = "waiting"
+    await context.wait_for_nats()
+    monitor = Monitor(
+        log=context.log,
+        bus=context.bus,
+        clock=context.clock,
+        expected=SERVICES,
+        periods=strategy_periods(context.fleet),
+        pid=os.getpid(),
+        pulse=context.pulse,
+        metrics=context.metrics,
+        logger=context.logger,
+    )
+    opened.append(monitor)
+    await monitor.run()
+
+
+async def _ended(serving: asyncio.Task[None]) -> None:
+    """Fails when the server ends by itself."""
+    await asyncio.wait({serving})
+    serving.result()
+    raise OurMistake("the HTTP server ended by itself")
+
+
+def run() -> int:
+    """The process's exit code."""
+    return run_service("monitor", main, needs_nats=False)

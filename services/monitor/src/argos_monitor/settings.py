@@ -1,0 +1,28 @@
+"""Whom the monitor expects, how often strategies speak, and where the ledger is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from argos_common.runtime.clock import NS_PER_S
+from argos_common.runtime.environment import Environment
+from argos_common.runtime.fleet import Fleet
+
+SERVICES = ("gateway", "risk", "bridge", "reconciler", "monitor")
+LEDGER_FILE = "ledger.db"
+
+
+def ledger_url(environment: Environment, fleet: Fleet) -> str:
+    """ARGOS_LEDGER_URL, else what the fleet's file says, else SQLite in the state folder."""
+    named = environment.ledger_url or fleet.ledger_url
+    return named or f"sqlite:///{environment.state.resolve() / LEDGER_FILE}"
+
+
+def strategy_periods(fleet: Fleet) -> Mapping[str, int]:
+    """Strategy -> nanoseconds within which it should speak: its heartbeat's, else its bar's."""
+    periods = {}
+    for name, strategy in fleet.strategies.items():
+        seconds = strategy.heartbeat_every_s or strategy.bar_s
+        if seconds:
+            periods[str(name)] = seconds * NS_PER_S
+    return periods

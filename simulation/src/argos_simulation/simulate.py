@@ -1,0 +1,188 @@
+"""One seed, whole: a drawn world with drawn faults, which heal, until everything is at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from argos_simulation.chance import Chance
+from argos_simulation.faults import NAMES, draw
+from argos_simulation.invariants import Violation
+from argos_simulation.loop import VirtualLoop
+from argos_simulation.rest import check_at_rest, restless
+from argos_simulation.venues import arm, disarm
+from argos_simulation.workload import BadDays, Operator, Sender, alerts
+from argos_simulation.world import World
+
+REST_S = 400.0
+LOOK_S = 2.0
+STILL_LOOKS = 3
+BAD_DAYS = (
+    "pause-risk",
+    "pause-bridge",
+    "log-away",
+    "log-partition",
+    "clock-jump",
+    "terminal-disconnected",
+    "stale-snapshot",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one seed. `digest`: SHA-256 of log, broker's record and story."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    fired: Counter[str]
+    evaluated: Counter[int]
+    virtual_s: float
+    entries: int
+    orders: int
+    digest: str
+    story: tuple[str, ...] = field(repr=False, default=())
+
+
+def simulate(
+    seed: int, *, allowed: Sequence[str] = NAMES, minutes: float = 1.5, story: bool = True
+) -> Outcome:
+    """Run one seed. The same seed, faults and minutes give the same bytes."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it speaks of tasks that were killed
+    loop = VirtualLoop()
+    gc.disable()  # what is let go of must not depend on when memory runs short
+    try:
+        return loop.run_until_complete(_simulate(seed, tuple(allowed), minutes, keep_story=story))
+    finally:
+        _let_go(loop)
+
+
+async def _simulate(
+    seed: int, allowed: tuple[str, ...], minutes: float, *, keep_story: bool
+) -> Outcome:
+    chance = Chance(f"argos/{seed}")
+    faults = draw(chance.fork("faults"), allowed)
+    world = World(seed, chance, faults)
+    span_s = minutes * 60
+    arm(
+        world.broker,
+        faults,
+        world.true_clock.now_ns(),
+        hang=chance.fork("hang").happens(0.5),
+    )
+    if faults.has("venue-late-deals"):
+        world.paper_faults.lag_ns = 2_000_000_000
+    world.start_fleet()
+    operator, days, sender = Operator(world), BadDays(world), Sender(world)
+    work = [sender.send(alert) for alert in alerts(seed, chance.fork("alerts"), span_s)]
+    work += [operator.run(span_s), operator.limits(span_s)]
+    work += [days.run(name, span_s) for name in BAD_DAYS]
+    going_on = [asyncio.ensure_future(each) for each in work]
+    until_s = span_s
+    while world.now_s() < until_s:
+        await asyncio.sleep(LOOK_S)
+        world.look_after()
+    _heal(world, days)
+    await _rest(world, going_on)
+    for task in going_on:
+        if task.done() and task.exception() is not None:
+            raise task.exception()  # type: ignore[misc]  # a mistake of the simulation itself
+    check_at_rest(world)
+    return _outcome(world, keep_story=keep_story)
+
+
+def _heal(world: World, days: BadDays) -> None:
+    world.tell("healed")
+    world.faults.healed = True
+    days.log_back()
+    disarm(world.broker, world.true_clock.now_ns())
+    world.paper_faults.lag_ns = 0
+    world.paper_faults.lose_answers = world.paper_faults.lose_calls = 0
+    for service in world.services.values():
+        if service.host is not None:
+            service.host.process.resume()
+
+
+async def _rest(world: World, going_on: Iterable[asyncio.Future[None]]) -> None:
+    """Until nothing is under way for a few looks, or for as long as is allowed."""
+    still, until_s = 0, world.now_s() + REST_S
+    while world.now_s() < until_s and still < STILL_LOOKS:
+        await asyncio.sleep(LOOK_S)
+        world.look_after()
+        quiet = all(task.done() for task in going_on) and not restless(world)
+        still = still + 1 if quiet else 0
+
+
+def _outcome(world: World, *, keep_story: bool) -> Outcome:
+    digest = hashlib.sha256()
+    for entry in world.store.entries:
+        digest.update(f"{entry.sequence} {entry.subject} {entry.appended_ns} ".encode())
+        digest.update(entry.data)
+    for line in world.broker.record:
+        digest.update(repr(line).encode())
+    digest.update(repr(world.paper_store.load().trades).encode())
+    digest.update("\n".join(world.story).encode())
+    return Outcome(
+        seed=world.seed,
+        violations=tuple(world.verdict.violations),
+        fired=world.faults.fired,
+        evaluated=world.verdict.evaluated,
+        virtual_s=world.now_s(),
+        entries=len(world.store.entries),
+        orders=len(world.witness.claims),
+        digest=digest.hexdigest(),
+        story=tuple(world.story) if keep_story else (),
+    )
+
+
+def _let_go(loop: VirtualLoop) -> None:
+    """End every task that still waits; what they do in ending is nobody's business any more."""
+    loop.set_exception_handler(lambda *_: None)
+    for _ in range(10):
+        tasks = asyncio.all_tasks(loop)
+        if not tasks:
+            break
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(_settle(tasks))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    gc.enable()
+    gc.collect()
+
+
+async def _settle(tasks: Iterable[asyncio.Task[object]]) -> None:
+    await asyncio.wait(list(tasks), timeout=0)
+
+
+def _run_one(job: tuple[int, tuple[str, ...], float]) -> Outcome:
+    seed, allowed, minutes = job
+    outcome = simulate(seed, allowed=allowed, minutes=minutes)
+    return outcome if outcome.violations else _without_story(outcome)
+
+
+def _without_story(outcome: Outcome) -> Outcome:
+    return Outcome(
+        **{name: getattr(outcome, name) for name in Outcome.__slots__ if name != "story"}
+    )
+
+
+def run_many(
+    seeds: Sequence[int],
+    *,
+    allowed: Sequence[str] = NAMES,
+    minutes: float = 1.5,
+    processes: int = 2,
+) -> list[Outcome]:
+    """The outcome of every seed, in order; stories only of those with a violation."""
+    jobs = [(seed, tuple(allowed), minutes) for seed in seeds]
+    if processes <= 1 or len(jobs) <= 1:
+        return [_run_one(job) for job in jobs]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(_run_one, jobs, chunksize=max(1, min(8, len(jobs) // processes))))

@@ -1,0 +1,291 @@
+"""What happens to the fleet from outside: alerts, operators, and bad days; all drawn from the seed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from argos_common.domain.control import KillEngaged, Scope
+from argos_common.domain.ids import Account
+from argos_common.domain.node import Command, CommandKind, CommandReply
+from argos_common.runtime.bus import NoReply
+from argos_common.runtime.log import Append, Unconditional
+from argos_common.wire import codec, subjects
+from argos_mt5_node.simulator.switchboard import ALL_LOGINS
+
+from argos_simulation import fleet
+from argos_simulation.chance import Chance
+from argos_simulation.world import World
+
+ANSWER_S = 3.0
+RESENDS_MAX = 40
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert: when it fires, and what its body says."""
+
+    at_s: float
+    body: dict[str, Any]  # JSON of our own dialect
+
+
+class Sender:
+    """The platform that sends alerts: it sends again until it has an answer, and sometimes anyway."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._chance = world.chance.fork("sender")
+        self.answered: dict[str, int] = {}
+        """Alert id -> the last status it got."""
+
+    async def send(self, alert: Alert) -> None:
+        await asyncio.sleep(alert.at_s)
+        copies = 1
+        if self._chance.happens(0.15):
+            copies = self._chance.whole(2, 4)
+        await asyncio.gather(*(self._one(alert.body) for _ in range(copies)))
+
+    async def _one(self, body: dict[str, Any]) -> None:
+        world, chance = self._world, self._chance
+        for _ in range(RESENDS_MAX):
+            await asyncio.sleep(chance.between(0.001, 0.05))
+            status = await self._post(json.dumps(body).encode())
+            self.answered[body["id"]] = status
+            if status and status != 503:  # noqa: PLR2004  # anything else is final
+                return
+            if world.faults.healed:
+                continue
+            await asyncio.sleep(chance.between(0.5, 2.0))
+
+    async def _post(self, data: bytes) -> int:
+        """The status, or 0 if no answer came."""
+        world = self._world
+        service = world.services["gateway"]
+        intake, host = world.intake, service.host
+        if intake is None or host is None:
+            await asyncio.sleep(1.0)
+            return 0
+        await host.process.gate()
+        answer = asyncio.ensure_future(
+            intake.receive(fleet.SOURCE, data, host.clock.now_ns())
+        )
+        done, _ = await asyncio.wait(
+            (answer, host.process.dead), timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        if answer not in done or not host.process.alive:
+            return 0
+        reply = answer.result()
+        world.tell(f"answer {reply.status} {reply.body.get('status') or reply.body.get('code')}")
+        if reply.status == 200:  # noqa: PLR2004
+            world.witness.acknowledged(reply.body["signal_id"])
+        return reply.status
+
+
+def alerts(seed: int, chance: Chance, span_s: float) -> list[Alert]:
+    """The alerts of a seed: entries, adds, exits, reversals, targets, and odd ones."""
+    found: list[Alert] = []
+    count = chance.whole(14, 30)
+    moments = sorted(chance.between(2.0, span_s) for _ in range(count))
+    for number, at_s in enumerate(moments):
+        strategy = chance.one_of(tuple(fleet.STRATEGIES))
+        body = _body(f"{seed}-{number}", strategy, chance)
+        found.append(Alert(at_s, body))
+        if chance.happens(0.08):
+            # The same id with other content.
+            other = body | {"comment": "another meaning", "quantity": "0.03"}
+            other.pop("target_position", None)
+            other.setdefault("action", "buy")
+            found.append(Alert(at_s + chance.between(0.0, 5.0), other))
+    return found
+
+
+def _body(identity: str, strategy: str, chance: Chance) -> dict[str, Any]:
+    symbol = fleet.STRATEGIES[strategy]
+    body: dict[str, Any] = {
+        "id": identity,
+        "strategy": strategy,
+        "bot_version": fleet.VERSION,
+        "ticker": symbol,
+    }
+    stop = {"amount": fleet.stop_distance(symbol, tight=chance.happens(0.2))}
+    draw = chance.between(0.0, 1.0)
+    if draw < 0.50:  # noqa: PLR2004  # shares of each kind
+        body |= {"action": chance.one_of(("buy", "buy", "sell")), "stopLoss": stop}
+    elif draw < 0.75:  # noqa: PLR2004
+        body |= {"action": "exit"}
+    elif draw < 0.85:  # noqa: PLR2004
+        body |= {"action": "exit", "quantityType": "percent_of_position", "quantity": "50"}
+    elif draw < 0.95:  # noqa: PLR2004
+        target = chance.one_of(("0.10", "0.05", "-0.10", "0", "0.20"))
+        body |= {"target_position": target, "stopLoss": stop}
+    else:
+        body |= {"action": "buy", "quantity": "9", "stopLoss": stop}  # over the limit
+    return body
+
+
+class Operator:
+    """A person with the command line: kills, releases, flattens, approves."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._chance = world.chance.fork("operator")
+        self._bus = world.bus.another()
+        self._requests = 0
+
+    async def run(self, span_s: float) -> None:
+        """Act now and then; open every latch in the end half of the time."""
+        world, chance = self._world, self._chance
+        if not world.faults.has("kill-switch"):
+            return
+        for _ in range(chance.whole(1, 4)):
+            await asyncio.sleep(chance.between(3.0, span_s / 3))
+            accounts = () if chance.happens(0.4) else (chance.one_of((fleet.HEDGE, fleet.NET)),)
+            await self._act(accounts)
+            await asyncio.sleep(chance.between(1.0, 15.0))
+            if chance.happens(0.8):
+                await self.command(CommandKind.RELEASE, accounts)
+
+    async def _act(self, accounts: tuple[str, ...]) -> None:
+        draw = self._chance.between(0.0, 1.0)
+        self._world.faults.fired["kill-switch"] += 1
+        if draw < 0.45:  # noqa: PLR2004  # shares of each kind
+            await self.command(CommandKind.KILL, accounts)
+        elif draw < 0.75:  # noqa: PLR2004
+            self.append_kill(Account(accounts[0]) if accounts else fleet.HEDGE)
+        else:
+            await self.command(CommandKind.FLATTEN, accounts)
+
+    async def command(
+        self, kind: CommandKind, accounts: tuple[str, ...] = (), reference: str = ""
+    ) -> bool:
+        """Ask risk until it has done it, a few times."""
+        self._requests += 1
+        command = Command(
+            kind=kind,
+            actor=OPERATOR,
+            reason="drill",
+            request_id=f"{OPERATOR}-{self._requests}",
+            asked_at_ns=self._world.true_clock.now_ns(),
+            accounts=accounts,
+            reference=reference,
+        )
+        for _ in range(3):
+            self._world.tell(f"operator {kind.name} {','.join(accounts) or 'fleet'} {reference[:8]}")
+            try:
+                data = await self._bus.request(subjects.COMMAND, codec.pack(command), 4.0)
+            except NoReply:
+                continue
+            reply = codec.unpack(CommandReply, data)
+            self._world.tell(f"reply {reply.ok} {reply.sentence}")
+            if reply.ok:
+                return True
+            await asyncio.sleep(1.0)
+        return False
+
+    def append_kill(self, account: Account) -> None:
+        """The tool that tells the log itself, past risk."""
+        self._requests += 1
+        event = KillEngaged(
+            account=account,
+            scope=Scope.ACCOUNT,
+            actor=OPERATOR,
+            reason="drill",
+            request_id=f"tool-{self._requests}",
+            asked_at_ns=self._world.true_clock.now_ns(),
+        )
+        append = Append(
+            subject=subjects.control(account), data=codec.encode(event), condition=Unconditional()
+        )
+        self._world.tell(f"tool kills {account}")
+        self._world.store.apply((append,))
+
+    async def limits(self, span_s: float) -> None:
+        """Tighten an account's limit, loosen it again, and approve that."""
+        world, chance = self._world, self._chance.fork("limits")
+        if not world.faults.has("limits-change"):
+            return
+        await asyncio.sleep(chance.between(5.0, span_s / 2))
+        world.faults.fired["limits-change"] += 1
+        world.proposals.change(fleet.configs(quantity_max=Decimal("0.15")))
+        await asyncio.sleep(chance.between(3.0, span_s / 2))
+        world.proposals.change(fleet.configs())
+        await asyncio.sleep(8.0)
+        for account in fleet.LOGINS:
+            control = world.witness.controls.get(account)
+            if control is not None and control.proposal is not None:
+                await self.command(
+                    CommandKind.APPROVE_CONFIG, reference=control.proposal.config_hash
+                )
+
+
+class BadDays:
+    """What happens at a moment rather than per call."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._chance = world.chance.fork("days")
+
+    async def run(self, name: str, span_s: float) -> None:
+        """One kind of event, a few times within the span."""
+        world, chance = self._world, self._chance.fork(name)
+        if not world.faults.has(name):
+            return
+        for _ in range(chance.whole(1, 3)):
+            await asyncio.sleep(chance.between(2.0, span_s / 2))
+            if world.faults.healed:
+                return
+            world.faults.fired[name] += 1
+            world.tell(f"fault {name}")
+            await self._happen(name, chance)
+
+    async def _happen(self, name: str, chance: Chance) -> None:
+        world = self._world
+        match name:
+            case "pause-risk" | "pause-bridge":
+                await self._pause(name.removeprefix("pause-"), chance)
+            case "log-away":
+                for service in world.services.values():
+                    if service.host is not None:
+                        service.host.raw_log.unavailable = True
+                world.log.unavailable = True
+                await asyncio.sleep(chance.between(0.5, 12.0))
+                self.log_back()
+            case "log-partition":
+                service = chance.one_of(tuple(world.services.values()))
+                host = service.host
+                if host is not None:
+                    host.raw_log.unavailable = True
+                    await asyncio.sleep(chance.between(0.5, 12.0))
+                    host.raw_log.unavailable = False
+            case "clock-jump":
+                service = chance.one_of(tuple(world.services.values()))
+                if service.host is not None:
+                    service.host.clock.skew_ns += round(chance.between(-2e9, 2e9))
+            case "terminal-disconnected":
+                now_ns = world.true_clock.now_ns
+                world.broker.arm(ALL_LOGINS, "disconnected", now_ns())
+                await asyncio.sleep(chance.between(0.5, 6.0))
+                world.broker.clear(ALL_LOGINS, now_ns(), "disconnected")
+            case "stale-snapshot":
+                world.take_snapshots()
+            case _:
+                raise AssertionError(name)
+
+    async def _pause(self, kind: str, chance: Chance) -> None:
+        found = [each for each in self._world.services.values() if each.kind == kind]
+        host = chance.one_of(found).host
+        if host is not None:
+            host.process.pause()
+            await asyncio.sleep(chance.between(0.5, 9.0))
+            host.process.resume()
+
+    def log_back(self) -> None:
+        """The log is there again, for everybody."""
+        self._world.log.unavailable = False
+        for service in self._world.services.values():
+            if service.host is not None:
+                service.host.raw_log.unavailable = False
