@@ -58,11 +58,11 @@ def config_of(login: int, name: str = "bench", **changes: Any) -> AccountConfig:
     return AccountConfig(**values | changes)
 
 
-def expected_of(login: int, **changes: Any) -> Expected:
+def expected_of(on: int, **changes: Any) -> Expected:
     values: dict[str, Any] = {
-        "login": login,
+        "login": on,
         "server": "Argos-Sim",
-        "kind": KINDS[login],
+        "kind": KINDS[on],
         "live": False,
         "currency": "USD",
     }

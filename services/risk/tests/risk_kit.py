@@ -304,8 +304,16 @@ class World:
         return order
 
     def fill(self, verdict: VerdictGiven, *, with_deal: bool = True, profit: str = "0") -> None:
-        """Carry out every leg of a verdict, at once and whole."""
+        """Carry out every leg of a verdict, at once and whole, as a bridge would.
+
+        A leg that closes more than its trade holds by deals is declined: nothing is closed twice.
+        """
         for leg in verdict.legs:
+            trade = self.risk.book.trades.get(leg.trade_id)
+            held = abs(trade.position) if trade is not None else D("0")
+            if leg.effect is Effect.CLOSE and with_deal and held < leg.quantity:
+                self.decline(verdict, leg, code="nothing_to_close")
+                continue
             order = self.claim(verdict, leg)
             self.says(self.filled(order, leg.quantity))
             if with_deal:
@@ -352,7 +360,7 @@ class World:
             at_ns=NOW,
         )
 
-    def decline(self, verdict: VerdictGiven, leg: Leg) -> None:
+    def decline(self, verdict: VerdictGiven, leg: Leg, code: str = "late") -> None:
         """Record that an approved leg will never be submitted."""
         self.says(
             OrderDeclined(
@@ -364,8 +372,8 @@ class World:
                 leg=leg.leg,
                 part=1,
                 attempt=1,
-                code="late",
-                sentence="late",
+                code=code,
+                sentence=code,
                 declined_at_ns=NOW,
             )
         )

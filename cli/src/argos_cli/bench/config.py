@@ -1,4 +1,4 @@
-"""The fleet that is measured: four accounts of one simulated terminal, and 32 lanes of strategies.
+"""The fleet that is measured: four accounts of one simulated terminal, and 56 lanes.
 
 A lane is one strategy on one symbol of one account; its alerts alternate between an entry and an
 exit, so that whatever is sent, positions net out. Limits are wide, the door's rate is open.
@@ -13,7 +13,7 @@ SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD")
 STOPS = {"EURUSD": "0.02", "GBPUSD": "0.02", "USDJPY": "3", "XAUUSD": "40"}
 HEDGING = ("bench-h1", "bench-h2")
 NETTING = ("bench-n1", "bench-n2")
-STRATEGIES_EACH = 3
+STRATEGIES_EACH = 6
 SOURCE = "argos"
 
 _HEAD = """\
@@ -80,7 +80,7 @@ def bench_config(path: Path) -> list[dict[str, Any]]:
             lanes += [_lane(name, symbol) for symbol in SYMBOLS]
     path.write_text("\n".join(parts), encoding="utf-8")
     # Neighbours in time go to different accounts.
-    return [lanes[(7 * index) % len(lanes)] for index in range(len(lanes))]
+    return [lanes[(9 * index) % len(lanes)] for index in range(len(lanes))]
 
 
 def _lane(strategy: str, symbol: str) -> dict[str, Any]:

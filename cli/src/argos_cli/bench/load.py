@@ -2,7 +2,7 @@
 
 The plan is a JSON file (see `LoadPlan`). At a rate, requests start when they are due, whatever the
 answers do (open loop), so that slowness shows as latency and not as fewer requests. Without a rate,
-each lane posts as fast as its answers come, while it has credit: one request per line on stdin.
+each lane posts its next alert when stdin says that its last one is reconciled (closed loop).
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from argos_common.runtime.times import utc_text
 
 from argos_cli.client.keep_alive import KeepAlive, post_head
 
+LAST_EXIT_S = 10.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
     """What to post.
 
     `lanes`: the fields of each lane's alerts; a lane alternates between an entry and an exit. Empty:
-    the floor, whose key stands in the path. `rate` per second, 0: by credit. `name` makes ids unique.
+    the floor, whose key stands in the path. `rate` per second, 0: closed loop. `name` makes ids unique.
     """
 
     port: int
@@ -79,27 +81,28 @@ class Load:
                 group.create_task(self._one(number, number % lanes))
 
     async def _by_credit(self) -> None:
-        credit = asyncio.Semaphore(0)
+        credit = [asyncio.Semaphore(1) for _ in self._turns]
         until_ns = self._clock.monotonic_ns() + int(self._plan.seconds * NS_PER_S)
         listening = asyncio.create_task(_listen(credit))
         numbers = iter(range(sys.maxsize))
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in range(len(self._turns)):
-                    group.create_task(self._lane(lane, credit, until_ns, numbers))
+                    group.create_task(self._lane(lane, credit[lane], until_ns, numbers))
         finally:
             listening.cancel()
 
     async def _lane(
         self, lane: int, credit: asyncio.Semaphore, until_ns: int, numbers: Iterator[int]
     ) -> None:
-        while (left_ns := until_ns - self._clock.monotonic_ns()) > 0:
+        while (now_ns := self._clock.monotonic_ns()) < until_ns or self._turns[lane] % 2:
+            left_s = max(0.0, (until_ns - now_ns) / NS_PER_S)
             try:
-                await asyncio.wait_for(credit.acquire(), left_ns / NS_PER_S)
+                # An entry that is under way at the end still gets its exit.
+                wait_s = left_s + (LAST_EXIT_S if self._turns[lane] % 2 else 0.0)
+                await asyncio.wait_for(credit.acquire(), wait_s)
             except TimeoutError:
                 break
-            await self._one(next(numbers), lane)
-        if self._turns[lane] % 2:
             await self._one(next(numbers), lane)
 
     async def _one(self, number: int, lane: int) -> None:
@@ -133,15 +136,14 @@ class Load:
         return head, json.dumps(alert).encode()
 
 
-async def _listen(credit: asyncio.Semaphore) -> None:
-    """Each line on stdin is so many credit."""
+async def _listen(credit: list[asyncio.Semaphore]) -> None:
+    """Each line on stdin is the number of a lane that may post again."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     while line := await reader.readline():
-        for _ in range(int(line)):
-            credit.release()
+        credit[int(line)].release()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from argos_cli.report.hops import CALLED, MATCHED, RECEIVED, hops, moments, perc
 from argos_cli.report.orders import RunFold
 
 FINISH_S = 60.0
-WINDOW = 256
 OK = 200
 
 
@@ -36,7 +35,7 @@ class Ledger:
     open: dict[str, None] = field(default_factory=dict)
     finished: int = 0
     last_ns: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    tell: Callable[[SignalAccepted], None] = lambda _: None
 
     async def follow(self, log: NatsLog, after: int) -> None:
         async for item in follow(log, after):
@@ -54,7 +53,7 @@ class Ledger:
                 del self.open[cause]
                 self.finished += 1
                 self.last_ns = item.entry.appended_ns
-                self.changed.set()
+                self.tell(self.run.signals[cause][0])
 
     def _causes(self, event: object) -> Sequence[str]:
         cause = getattr(event, "cause_id", None)
@@ -111,26 +110,22 @@ async def at_rate(subject: Subject, name: str, rate: float, seconds: float) -> d
 
 
 async def sustained(subject: Subject, seconds: float) -> dict[str, Any]:
-    """Keep `WINDOW` alerts under way for so long, then wait for the rest; signals per second."""
+    """Every lane posts again as soon as its last alert is reconciled; signals per second."""
     after = (await subject.log.status()).last_sequence
     plan = subject.plan("burst", seconds, 0.0)
-    ledger = Ledger()
-    following = asyncio.create_task(ledger.follow(subject.log, after))
+    lane_of = {(lane["strategy"], lane["ticker"]): n for n, lane in enumerate(subject.lanes)}
     process = await load_process(plan, subject.folder)
-    assert process.stdin is not None  # noqa: S101  # asked for
-    granted = 0
+    stdin = process.stdin
+    assert stdin is not None  # noqa: S101  # asked for
+
+    def finished(signal: SignalAccepted) -> None:
+        if process.returncode is None:
+            stdin.write(b"%d\n" % lane_of[signal.strategy, signal.symbol])
+
+    ledger = Ledger(tell=finished)
+    following = asyncio.create_task(ledger.follow(subject.log, after))
     try:
-        while process.returncode is None:
-            credit = ledger.finished + WINDOW - granted
-            if credit > 0:
-                process.stdin.write(b"%d\n" % credit)
-                granted += credit
-            ledger.changed.clear()
-            ending = asyncio.create_task(process.wait())
-            changed = asyncio.create_task(ledger.changed.wait())
-            await asyncio.wait({ending, changed}, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
-            await subject.clock.sleep(0.005)
+        await process.wait()
         sent = answers(Path(plan.out))
         await _until(lambda: _missing(ledger, sent) == 0, subject.clock)
     finally:
@@ -140,7 +135,7 @@ async def sustained(subject: Subject, seconds: float) -> dict[str, Any]:
     first_ns = min((each.sent_ns for each in sent), default=0)
     span_s = max(1, ledger.last_ns - first_ns) / NS_PER_S
     return result | {
-        "window": WINDOW,
+        "window": len(subject.lanes),
         "seconds": round(span_s, 2),
         "signals_per_second": round(result["finished"] / span_s, 1),
     }

@@ -24,6 +24,7 @@ from argos_mt5_node.ports import TerminalModule
 
 _PR_SET_PDEATHSIG = 1
 
+
 def main() -> int:
     """Serve until the node closes the pipe. 1 if the terminal could not be reached."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the node, which ends us in order

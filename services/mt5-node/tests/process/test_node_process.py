@@ -140,19 +140,17 @@ async def leased(client: NodeClient) -> AsyncIterator[str]:
 
     async def flow() -> AsyncIterator[LeaseAnswer]:
         while True:
-            yield await answers.get()
+            answer = await answers.get()
+            yield answer
             if not granted.done():
-                granted.set_result(nonce)
+                granted.set_result(answer.nonce)
 
     async def take() -> None:
-        nonlocal nonce
         async for ask in client.lease(flow()):
-            nonce = ask.nonce
             answers.put_nowait(
                 LeaseAnswer(account=ask.account, nonce=ask.nonce, granted=True, epoch=0, reason="")
             )
 
-    nonce = ""
     taking = asyncio.create_task(take())
     try:
         yield await asyncio.wait_for(granted, 10)

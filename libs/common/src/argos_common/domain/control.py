@@ -165,9 +165,7 @@ def fold_control(state: AccountControl, sequence: int, event: Control) -> Accoun
         case ConfigProposed():
             return replace(state, proposal=event)
         case FlattenOrdered():
-            return replace(
-                state, flatten=(*state.flatten, (sequence, event.symbol, event.reason))
-            )
+            return replace(state, flatten=(*state.flatten, (sequence, event.symbol, event.reason)))
 
 
 def open_leg_is_stale(state: AccountControl, approved_on: int) -> bool:

@@ -142,9 +142,7 @@ class _Pair:
         self.kind = kind
         self.message_class = _message_class(kind.__name__)
         hints = typing.get_type_hints(kind)
-        self.fields = [
-            _field(f.name, hints[f.name]) for f in dataclasses.fields(cast("Any", kind))
-        ]
+        self.fields = [_field(f.name, hints[f.name]) for f in dataclasses.fields(cast("Any", kind))]
         ours = {f.name for f in self.fields}
         theirs = {f.name for f in self.message_class.DESCRIPTOR.fields}
         if ours != theirs:

@@ -68,7 +68,9 @@ def alert(alert_id: str) -> str:
 
 # Core NATS: no record, at most once.
 
-INJECT = "argos.inject"  # argos.inject.<source>          request: a signal as JSON -> answer as JSON
+INJECT = (
+    "argos.inject"  # argos.inject.<source>          request: a signal as JSON -> answer as JSON
+)
 LEASE = "argos.lease"  # argos.lease.<account>            request: LeaseAsk -> LeaseAnswer
 COMMAND = "argos.command"  # argos.command                request: an operator's command to risk
 FACTS = "argos.facts"  # argos.facts.<account>            AccountFacts, from the bridge

@@ -35,6 +35,12 @@ WATERMARKS = (
     (Decimal("0.7"), "warning", "filling up: no signals are accepted above 70 %"),
 )
 
+_UNDECIDED = {
+    Liveness.UNKNOWN: ("service-late", "service-offline"),
+    # Worse than late: that it was late is not over.
+    Liveness.OFFLINE: ("service-late",),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogView:
@@ -68,8 +74,7 @@ def conditions(
     undecided = [
         Condition(code=code, subject=name, level="", sentence="").prefix
         for name in beats.names()
-        if beats.liveness(name, now_ns) is Liveness.UNKNOWN
-        for code in ("service-late", "service-offline")
+        for code in _UNDECIDED.get(beats.liveness(name, now_ns), ())
     ]
     return found, frozenset(undecided)
 

@@ -1,7 +1,7 @@
 """Watching one account: deals as they become visible, and facts.
 
-Each poll reads how the account stands, the quotes, and the deals of the last seconds of the broker's
-clock. Deals may become visible late, so from time to time, and after every reconnection until the
+Each poll reads the deals of the last seconds of the broker's clock and, at its usual pace, how the
+account stands and the quotes. Right after a send it is quicker, for the deals alone. Deals may become visible late, so from time to time, and after every reconnection until the
 history has settled, it looks further back. A deal is passed on once.
 """
 
@@ -25,7 +25,7 @@ BACK_NS = 60 * NS_PER_S
 FAR_BACK_NS = 900 * NS_PER_S
 _UNSETTLED_SCAN_NS = NS_PER_S
 _SEEN_MAX = 100_000
-_REST_FACTOR = 3  # a poll may take at most a quarter of the time
+_REST_FACTOR = 9  # polls take at most a tenth of the time
 _REST_MAX_S = 0.5  # one poll that waited behind a hung call must not silence the account
 
 
@@ -44,6 +44,7 @@ class Watching:
         self._described_ns: int | None = None
         self._facts: AccountFacts | None = None
         self._facts_ns = 0
+        self._looked_ns = 0
         self._life = 0
 
     def start_over(self) -> None:
@@ -91,12 +92,16 @@ class Watching:
             self._described_ns, self._life = now_ns, life
 
     async def _read(self, now_ns: int) -> list[Deal]:
-        looks = self._readings.look()
+        knows_clock = self._readings.offset_ns is not None
+        looked = knows_clock and now_ns - self._looked_ns < _ns(self._tuning.poll_s)
+        looks = () if looked else self._readings.look()
         calls = list(looks)
-        if self._readings.offset_ns is not None:
+        if knows_clock:
             calls.append(Call("history_deals_get", self._range(now_ns)))
         answers = await self._terminal.ask(*calls)
-        self._readings.take(answers[: len(looks)], self._terminal.life)
+        if looks:
+            self._readings.take(answers[: len(looks)], self._terminal.life)
+            self._looked_ns = now_ns
         offset_ns = self._readings.offset_ns
         rows = answers[-1].rows if len(answers) > len(looks) else None
         if rows is None or offset_ns is None:
