@@ -73,7 +73,7 @@ class Case:
     def search(self, **found: object) -> OrderEvent | None:
         assert self.next() is Do.FIND
         assert self.inquiry is not None
-        evidence = replace(NOTHING, order_id=self.order_id, **found)  # type: ignore[arg-type]  # fields
+        evidence = replace(NOTHING, order_id=self.order_id, **found)  # type: ignore[arg-type]  # the fields vary by case
         self.inquiry, event = doubt.of_evidence(
             self.world.demo,
             self.order,

@@ -48,6 +48,7 @@ from argos_reconciler.core.differences import (
     Thresholds,
     book_differences,
     missing_deals,
+    muted,
     venue_differences,
 )
 from argos_reconciler.core.match import match_of
@@ -275,10 +276,13 @@ class Reconciler:
     ) -> list[DiscrepancyFound | DiscrepancyResolved]:
         """One look at the venue and the book; a venue that cannot answer proves nothing."""
         node = self.nodes.get(account.config.node) if account.config else None
-        snapshot = None
+        snapshot, before, busy = None, self.follower.sequence, muted(account)
         if node is not None:
             try:
                 snapshot = await node.snapshot(account.account)
+                # The venue may show what our reading of the log has not come to yet.
+                if not await self._proposer.catch_up():
+                    snapshot = None
                 if memory.passes % DEALS_EVERY_PASSES == 0:
                     await self._list_deals(node, account, memory)
                 memory.passes += 1
@@ -302,6 +306,7 @@ class Reconciler:
             kinds=kinds,
             now_ns=now_ns,
             log_sequence=self.follower.sequence,
+            busy=busy | account.touched_since(before),
         )
 
     async def _list_deals(self, node: Node, account: AccountState, memory: _AccountWatch) -> None:

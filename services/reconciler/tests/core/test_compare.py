@@ -262,6 +262,26 @@ def test_a_spot_balance_that_is_not_the_sum_of_the_deals_is_found() -> None:
     assert kinds_of(world.looks(20, short)) == ["BALANCE"]
 
 
+def test_a_symbol_that_moves_while_the_venue_is_asked_proves_nothing() -> None:
+    account = holding().state.account(DEMO)
+    watch, shown = Watch(), snapshot(position(quantity="0.9"))
+    found: list[Finding] = []
+    for second in range(60):
+        found.extend(
+            observe(
+                account,
+                watch,
+                venue_differences(account, shown, Thresholds()),
+                kinds=ALL,
+                now_ns=NOW + second * SECOND,
+                log_sequence=5,
+                busy=account.touched_since(0),
+            )
+        )
+    assert found == []
+    assert account.touched_since(5) == frozenset()
+
+
 def test_time_between_passes_does_not_replace_passes() -> None:
     world = holding()
     world.looks(1, snapshot())

@@ -36,26 +36,7 @@ def make_app(
     async def system_status() -> JSONResponse:
         return JSONResponse(status())
 
-    @app.get("/api/trades")
-    def trades(
-        limit: int = Query(50, ge=1, le=LIMIT_MAX), account: str = Query("", max_length=80)
-    ) -> JSONResponse:
-        return JSONResponse({"trades": ledger.trades(limit, account)})
-
-    @app.get("/api/trades/{trade_id}")
-    def trade(trade_id: str) -> JSONResponse:
-        told = ledger.events_of(trade_id)
-        if not told:
-            sentence = (
-                f"there is no trade or signal {trade_id[:80]!r} in the ledger, which stands at log"
-                f" entry {ledger.checkpoint()}"
-            )
-            return JSONResponse({"error": sentence}, status_code=404)
-        return JSONResponse(to_plain(timeline(trade_id, told)))
-
-    @app.get("/api/signals")
-    def signals(limit: int = Query(50, ge=1, le=LIMIT_MAX)) -> JSONResponse:
-        return JSONResponse({"signals": signal_lines(ledger.signals(limit))})
+    _ledger_pages(app, ledger)
 
     @app.get("/metrics")
     def prometheus() -> Response:
@@ -79,3 +60,26 @@ def make_app(
         return JSONResponse({"error": sentence}, status_code=404)
 
     return app
+
+
+def _ledger_pages(app: FastAPI, ledger: LedgerReader) -> None:
+    @app.get("/api/trades")
+    def trades(
+        limit: int = Query(50, ge=1, le=LIMIT_MAX), account: str = Query("", max_length=80)
+    ) -> JSONResponse:
+        return JSONResponse({"trades": ledger.trades(limit, account)})
+
+    @app.get("/api/trades/{trade_id}")
+    def trade(trade_id: str) -> JSONResponse:
+        told = ledger.events_of(trade_id)
+        if not told:
+            sentence = (
+                f"there is no trade or signal {trade_id[:80]!r} in the ledger, which stands at log"
+                f" entry {ledger.checkpoint()}"
+            )
+            return JSONResponse({"error": sentence}, status_code=404)
+        return JSONResponse(to_plain(timeline(trade_id, told)))
+
+    @app.get("/api/signals")
+    def signals(limit: int = Query(50, ge=1, le=LIMIT_MAX)) -> JSONResponse:
+        return JSONResponse({"signals": signal_lines(ledger.signals(limit))})

@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from argos_mt5_node.core.numbers import Float
+
 Row = Mapping[str, Any]  # one MT5 record: integers, floats, texts and booleans by field
-Scalar = int | float | str | bool
+Scalar = int | Float | str | bool
 Json = dict[str, Any]  # a JSON object, as it comes from or goes to a pipe
 
 

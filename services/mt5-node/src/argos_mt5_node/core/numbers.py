@@ -12,6 +12,8 @@ from typing import SupportsFloat
 from argos_common.domain.money import plain
 
 PLACES = 8
+Float = float
+"""What the terminal speaks; named here so that no other core module names it."""
 
 
 def to_decimal(value: SupportsFloat, places: int = PLACES) -> Decimal:

@@ -21,7 +21,7 @@ from argos_common.domain.venue import Deal, DealEntry, DealReason, Quote, VenueP
 
 from argos_mt5_node.core import constants as c
 from argos_mt5_node.core.calls import Row
-from argos_mt5_node.core.numbers import to_decimal
+from argos_mt5_node.core.numbers import Float, to_decimal
 from argos_mt5_node.core.server_time import to_utc_ns
 
 ENTRIES = {0: DealEntry.IN, 1: DealEntry.OUT, 2: DealEntry.BOTH, 3: DealEntry.OUT}
@@ -103,7 +103,7 @@ def position_of(
     )
 
 
-def _price_or_none(value: float) -> Decimal | None:
+def _price_or_none(value: Float) -> Decimal | None:
     return to_decimal(value) if value else None
 
 
@@ -144,7 +144,7 @@ def instrument_of(row: Row, symbol: Symbol, quote_to_account: Decimal) -> Instru
     )
 
 
-def conversion(row: Row, profit: float | None, move: Decimal) -> Decimal | None:
+def conversion(row: Row, profit: Float | None, move: Decimal) -> Decimal | None:
     """Account currency per unit of the symbol's profit currency.
 
     `profit` is what one lot earns on a rise of `move`, in the account's currency.

@@ -2,7 +2,8 @@
 
 A difference becomes a discrepancy when it has stood, unchanged in amount, for its threshold and in
 at least `PASSES` passes. While an order on the symbol has no known outcome, or deals of it are
-still owed, the symbol is *muted*: it proves nothing either way, and nothing about it is counted.
+still owed, or if something happened to it while the venue was being asked, the symbol is *muted*:
+the pass proves nothing about it either way, and is not counted.
 A discrepancy that is gone in `PASSES` passes is resolved with `agrees again`.
 
 Ids are derived from what is found, so two copies of the reconciler find the same discrepancy. Only
@@ -53,9 +54,13 @@ def observe(
     kinds: frozenset[DiscrepancyKind],
     now_ns: int,
     log_sequence: int,
+    busy: frozenset[Symbol] = frozenset(),
 ) -> list[DiscrepancyFound | DiscrepancyResolved]:
-    """One pass over the `kinds` that could be looked at. Returns what to append."""
-    quiet = muted(state)
+    """One pass over the `kinds` that could be looked at. Returns what to append.
+
+    `busy`: symbols that changed while the venue was asked; they are muted for this pass.
+    """
+    quiet = muted(state) | busy
     current = {
         each.key: each
         for each in differences

@@ -175,11 +175,14 @@ def _text(event: Event | None, name: str) -> str | None:
 
 
 def _trade_of(rows: Rows, event: Event | None) -> str | None:
-    """The trade an entry belongs to; an order's later events name only the order."""
+    """The trade an entry belongs to; some events name only the order, or the discrepancy."""
     named = _text(event, "trade_id")
     if named is None and isinstance(event, ORDER_EVENTS):
         row = rows.orders.get((event.account, event.order_id))
         return str(row["trade_id"]) if row is not None else None
+    if isinstance(event, DiscrepancyResolved):
+        row = rows.discrepancies.get(event.discrepancy_id)
+        return str(row["trade_id"]) if row is not None and row["trade_id"] else None
     return named
 
 

@@ -18,6 +18,7 @@ from argos_common.domain.order import (
     OrderAbsent,
     OrderAcknowledged,
     OrderDeclined,
+    OrderEvent,
     OrderFilled,
     OrderInDoubt,
     OrderPresumedAbsent,
@@ -65,6 +66,13 @@ class AccountState:
     deals: dict[str, int] = field(default_factory=dict)
     """Recorded deal ids, the newest ones, with their venue time."""
 
+    touched: dict[Symbol, int] = field(default_factory=dict)
+    """Symbol -> the newest log entry that may have changed what is held of it."""
+
+    def touched_since(self, sequence: int) -> frozenset[Symbol]:
+        """Symbols that something happened to after that log entry."""
+        return frozenset(name for name, last in self.touched.items() if last > sequence)
+
 
 @dataclass(slots=True)
 class State:
@@ -101,7 +109,7 @@ class State:
                     state.instruments[event.symbol] = event.facts.instrument
             case OrderSubmitting():
                 state = self.account(event.account)
-                state.book.fold_order(event, appended_ns)
+                self._order(state, event, appended_ns)
                 state.matcher.fold_submitting(
                     event,
                     self.receipts.of(event.cause_id),
@@ -118,7 +126,7 @@ class State:
                 | OrderAbsent()
             ):
                 state = self.account(event.account)
-                state.book.fold_order(event, appended_ns)
+                self._order(state, event, appended_ns)
                 state.matcher.fold_order(event, appended_ns)
             case DealRecorded():
                 self._deal(self.account(event.account), event)
@@ -131,7 +139,15 @@ class State:
             case _:
                 pass
 
+    def _order(self, state: AccountState, event: OrderEvent, appended_ns: int) -> None:
+        known = state.book.orders.get(event.order_id)
+        asked = event if isinstance(event, OrderSubmitting) else known and known.submitting
+        if asked:
+            state.touched[asked.symbol] = self.sequence
+        state.book.fold_order(event, appended_ns)
+
     def _deal(self, state: AccountState, event: DealRecorded) -> None:
+        state.touched[event.deal.symbol] = self.sequence
         state.book.fold_deal(event)
         state.matcher.fold_deal(event)
         state.deals[event.deal.deal_id] = event.deal.venue_time_ns
