@@ -118,6 +118,38 @@ async def assert_promises_kept(fleet: EmbeddedFleet) -> None:
     assert set(accepted) <= set(claims), "the broker accepted what nobody claimed"
 
 
+PATH = {
+    ("gateway", "POST /v1/webhooks/argos"),
+    ("risk", "risk.verdict"),
+    ("bridge", "claim"),
+    ("bridge", "submit"),
+    ("mt5-node-mt5", "venue.place"),
+    ("bridge", "outcome"),
+    ("reconciler", "reconcile"),
+}
+"""(process, span) from the webhook to the match, across HTTP, NATS, gRPC and the terminal."""
+
+
+async def spans_of(fleet: EmbeddedFleet, trade_id: str) -> set[tuple[str, str]]:
+    """The spans of the trade's one trace; every one but the root has its parent in it."""
+    async with asyncio.timeout(20):
+        while True:
+            spans = [
+                span
+                for path in sorted((fleet.folder / "traces").glob("*.jsonl"))
+                for line in path.read_text(encoding="utf-8").splitlines()
+                if (span := json.loads(line))["trace_id"] == trade_id.replace("-", "")
+            ]
+            found = {(str(span["service"]), str(span["name"])) for span in spans}
+            if found >= PATH:
+                break
+            await asyncio.sleep(0.2)  # spans are written in batches
+    known = {span["span_id"] for span in spans}
+    roots = [span["name"] for span in spans if span.get("parent_id") not in known]
+    assert set(roots) == {"POST /v1/webhooks/argos"}  # a resend is a request of its own
+    return found
+
+
 def broker_orders(fleet: EmbeddedFleet) -> list[str]:
     """What the simulated broker itself recorded from us: the comment of every accepted order."""
     control = SimulatorControl(fleet.simulator_folder("mt5") / "port")
@@ -145,6 +177,8 @@ async def test_an_alert_becomes_a_reconciled_fill_and_a_kill_bars_the_next(
     items = await history(fleet)
     assert sum(isinstance(item.event, SignalAccepted) for item in items) == 1
     assert sum(isinstance(item.event, OrderMatched) for item in items) == 1
+
+    assert await spans_of(fleet, first) >= PATH
 
     async with open_fleet(fleet.folder) as opened:
         report = await kill_fleet(opened, account="", reason="drill", actor="test")

@@ -82,7 +82,7 @@ ABLATIONS: dict[str, Ablation] = {
     "fence": Ablation(
         "claims are not fenced with the account's control",
         ((MemoryStore, "_holds", _without_condition(Fence)),),
-        ("kill-switch", "log-read-slow", "append-busy", "pause-bridge"),
+        ("kill-switch", "append-ghost", "pause-bridge", "log-read-slow"),
     ),
     "head": Ablation(
         "verdicts are appended whatever the head is",
@@ -122,7 +122,7 @@ ABLATIONS: dict[str, Ablation] = {
     "lease-and-epoch": Ablation(
         "the node asks for neither lease nor epoch",
         ((gates, "GATES", _OPEN_GATES),),
-        ("kill-switch", "node-slow", "node-request-duplicated", "pause-bridge"),
+        ("kill-switch", "node-slow", "pause-bridge"),
     ),
 }
 

@@ -46,12 +46,12 @@ POINTS: dict[str, float] = {
     "crash-reconciler": 0.001,
     "crash-mt5-node": 0.006,
     "crash-paper-node": 0.006,
+    "pause-risk": 0.004,
+    "pause-bridge": 0.008,
 }
-"""kill -9 at a point of the process's own path, per point passed at intensity 1."""
+"""kill -9 or a pause at a point of the process's own path, per point passed at intensity 1."""
 
 EVENTS: tuple[str, ...] = (
-    "pause-risk",
-    "pause-bridge",
     "two-bridges",
     "two-risks",
     "kill-switch",

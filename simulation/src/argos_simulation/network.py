@@ -31,7 +31,8 @@ from argos_simulation.process import Process
 
 T = TypeVar("T")
 
-LOG_TIMEOUT_S = 2.0
+LOG_TIMEOUT_S = (0.4, 2.0)
+"""How long a writer waits for the log's answer; drawn, so that it meets every other time limit."""
 GHOST_S = (0.2, 8.0)
 SLOW_S = (0.05, 3.0)
 
@@ -44,11 +45,11 @@ class Cable:
     chance: Chance
     faults: Faults
 
-    async def travel(self, slow: str = "") -> None:
+    async def travel(self, slow: str = "", slow_s: tuple[float, float] = SLOW_S) -> None:
         """One way over the network."""
         seconds = self.chance.between(0.0001, 0.003)
         if slow and self.faults.strike(slow, self.chance):
-            seconds += self.chance.between(*SLOW_S)
+            seconds += self.chance.between(*slow_s)
         await asyncio.sleep(seconds)
 
     async def never(self, timeout_s: float) -> None:
@@ -82,15 +83,15 @@ class SimLog:
         if cable.faults.strike("append-ghost", cable.chance):
             delay_s = cable.chance.between(*GHOST_S)
             asyncio.get_running_loop().call_later(delay_s, self._land, appends)
-            await cable.never(LOG_TIMEOUT_S)
+            await cable.never(cable.chance.between(*LOG_TIMEOUT_S))
             return Unknown("no answer in time")
         if cable.faults.strike("append-request-lost", cable.chance):
-            await cable.never(LOG_TIMEOUT_S)
+            await cable.never(cable.chance.between(*LOG_TIMEOUT_S))
             return Unknown("no answer in time")
         await cable.travel()
         answer = self._land(appends)
         if answer is None or cable.faults.strike("append-ack-lost", cable.chance):
-            await cable.never(LOG_TIMEOUT_S)
+            await cable.never(cable.chance.between(*LOG_TIMEOUT_S))
             return Unknown("no answer in time")
         await cable.travel()
         await cable.process.point()
@@ -116,7 +117,7 @@ class SimLog:
         await self._cable.process.gate()
         await self._cable.travel()
         if self._log.unavailable:
-            await self._cable.never(LOG_TIMEOUT_S)
+            await self._cable.never(self._cable.chance.between(*LOG_TIMEOUT_S))
             raise LogUnavailable("the log did not answer")
         answer = await question()
         await self._cable.travel()

@@ -38,6 +38,8 @@ T = TypeVar("T")
 ANSWER_GRACE_S = 2.0
 CALL_TIMEOUT_S = 10.0
 LATE_S = (0.05, 9.0)
+SLOW_S = (0.05, 6.0)
+"""How late a request may come: past its lease, past its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class SimNode:
             await cable.never(timeout_s)
             raise NodeUnavailable("the request was lost")
         lost = cable.faults.strike("node-answer-lost", cable.chance)
-        await cable.travel("node-slow")
+        await cable.travel("node-slow", SLOW_S)
         life = self._site.life
         if life is None:
             await cable.process.gate()

@@ -25,8 +25,6 @@ REST_S = 400.0
 LOOK_S = 2.0
 STILL_LOOKS = 3
 BAD_DAYS = (
-    "pause-risk",
-    "pause-bridge",
     "log-away",
     "log-partition",
     "clock-jump",
@@ -51,20 +49,30 @@ class Outcome:
 
 
 def simulate(
-    seed: int, *, allowed: Sequence[str] = NAMES, minutes: float = 1.5, story: bool = True
+    seed: int,
+    *,
+    allowed: Sequence[str] = NAMES,
+    minutes: float = 1.5,
+    story: bool = True,
+    until_violation: bool = False,
 ) -> Outcome:
-    """Run one seed. The same seed, faults and minutes give the same bytes."""
+    """Run one seed. The same seed, faults and minutes give the same bytes.
+
+    `until_violation` ends it at the first one, which is all that an ablation asks for.
+    """
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it speaks of tasks that were killed
     loop = VirtualLoop()
     gc.disable()  # what is let go of must not depend on when memory runs short
     try:
-        return loop.run_until_complete(_simulate(seed, tuple(allowed), minutes, keep_story=story))
+        return loop.run_until_complete(
+            _simulate(seed, tuple(allowed), minutes, keep_story=story, short=until_violation)
+        )
     finally:
         _let_go(loop)
 
 
 async def _simulate(
-    seed: int, allowed: tuple[str, ...], minutes: float, *, keep_story: bool
+    seed: int, allowed: tuple[str, ...], minutes: float, *, keep_story: bool, short: bool
 ) -> Outcome:
     chance = Chance(f"argos/{seed}")
     faults = draw(chance.fork("faults"), allowed)
@@ -80,16 +88,19 @@ async def _simulate(
         world.paper_faults.lag_ns = 2_000_000_000
     world.start_fleet()
     operator, days, sender = Operator(world), BadDays(world), Sender(world)
-    work = [sender.send(alert) for alert in alerts(seed, chance.fork("alerts"), span_s)]
-    work += [operator.run(span_s), operator.limits(span_s)]
+    planned = alerts(seed, chance.fork("alerts"), span_s)
+    work = [sender.send(alert) for alert in planned]
+    work += [operator.run([alert.at_s for alert in planned]), operator.limits(span_s)]
     work += [days.run(name, span_s) for name in BAD_DAYS]
     going_on = [asyncio.ensure_future(each) for each in work]
     until_s = span_s
     while world.now_s() < until_s:
         await asyncio.sleep(LOOK_S)
         world.look_after()
+        if short and world.verdict.violations:
+            return _outcome(world, keep_story=keep_story)
     _heal(world, days)
-    await _rest(world, going_on)
+    await _rest(world, going_on, short=short)
     for task in going_on:
         if task.done() and task.exception() is not None:
             raise task.exception()  # type: ignore[misc]  # a mistake of the simulation itself
@@ -109,7 +120,9 @@ def _heal(world: World, days: BadDays) -> None:
             service.host.process.resume()
 
 
-async def _rest(world: World, going_on: Iterable[asyncio.Future[None]]) -> None:
+async def _rest(
+    world: World, going_on: Iterable[asyncio.Future[None]], *, short: bool
+) -> None:
     """Until nothing is under way for a few looks, or for as long as is allowed."""
     still, until_s = 0, world.now_s() + REST_S
     while world.now_s() < until_s and still < STILL_LOOKS:
@@ -117,6 +130,8 @@ async def _rest(world: World, going_on: Iterable[asyncio.Future[None]]) -> None:
         world.look_after()
         quiet = all(task.done() for task in going_on) and not restless(world)
         still = still + 1 if quiet else 0
+        if short and world.verdict.violations:
+            return
 
 
 def _outcome(world: World, *, keep_story: bool) -> Outcome:

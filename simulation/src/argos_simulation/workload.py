@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -136,17 +137,19 @@ class Operator:
         self._bus = world.bus.another()
         self._requests = 0
 
-    async def run(self, span_s: float) -> None:
-        """Act now and then; open every latch in the end half of the time."""
+    async def run(self, moments: Sequence[float]) -> None:
+        """Act near some of these moments; open most latches again after a while."""
         world, chance = self._world, self._chance
         if not world.faults.has("kill-switch"):
             return
-        for _ in range(chance.whole(1, 4)):
-            await asyncio.sleep(chance.between(3.0, span_s / 3))
+        for at_s in sorted(chance.one_of(moments) for _ in range(chance.whole(1, 5))):
+            # A kill matters most while an entry is on its way.
+            near_s = chance.between(0.0, 0.03 if chance.happens(0.6) else 4.0)
+            await asyncio.sleep(max(0.0, at_s + near_s - world.now_s()))
             accounts = () if chance.happens(0.4) else (chance.one_of((fleet.HEDGE, fleet.NET)),)
             await self._act(accounts)
-            await asyncio.sleep(chance.between(1.0, 15.0))
-            if chance.happens(0.8):
+            await asyncio.sleep(chance.between(0.5, 10.0))
+            if chance.happens(0.9):
                 await self.command(CommandKind.RELEASE, accounts)
 
     async def _act(self, accounts: tuple[str, ...]) -> None:
@@ -245,8 +248,6 @@ class BadDays:
     async def _happen(self, name: str, chance: Chance) -> None:
         world = self._world
         match name:
-            case "pause-risk" | "pause-bridge":
-                await self._pause(name.removeprefix("pause-"), chance)
             case "log-away":
                 for service in world.services.values():
                     if service.host is not None:
@@ -274,14 +275,6 @@ class BadDays:
                 world.take_snapshots()
             case _:
                 raise AssertionError(name)
-
-    async def _pause(self, kind: str, chance: Chance) -> None:
-        found = [each for each in self._world.services.values() if each.kind == kind]
-        host = chance.one_of(found).host
-        if host is not None:
-            host.process.pause()
-            await asyncio.sleep(chance.between(0.5, 9.0))
-            host.process.resume()
 
     def log_back(self) -> None:
         """The log is there again, for everybody."""

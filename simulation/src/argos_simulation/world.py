@@ -54,6 +54,7 @@ from argos_simulation.witness import Witness, WitnessedStore
 
 STORY_MAX = 20_000
 RESTART_S = (0.3, 6.0)
+PAUSE_S = (0.3, 9.0)
 TERMINAL_PATIENCE_S = 3.0
 
 
@@ -209,12 +210,17 @@ class World:
         service.start(host)
 
     def _hazard(self, service: Service) -> Callable[[Process], None]:
-        name = f"crash-{service.kind}"
+        crash, pause = f"crash-{service.kind}", f"pause-{service.kind}"
         chance = self.chance.fork(f"hazard/{service.name}/{service.lives}")
 
         def hazard(process: Process) -> None:
-            if name in POINTS and self.faults.strike(name, chance):
+            if crash in POINTS and self.faults.strike(crash, chance):
                 self.crash(process.name)
+            elif pause in POINTS and not process.paused and self.faults.strike(pause, chance):
+                self.tell(f"pause {process}")
+                process.pause()
+                span_s = chance.between(*PAUSE_S)
+                asyncio.get_running_loop().call_later(span_s, process.resume)
 
         return hazard
 

@@ -1,4 +1,4 @@
-"""The fleet that is measured: four accounts of one simulated terminal, and 56 lanes.
+"""The fleet that is measured: four accounts of one simulated terminal, and 40 lanes.
 
 A lane is one strategy on one symbol of one account; its alerts alternate between an entry and an
 exit, so that whatever is sent, positions net out. Limits are wide, the door's rate is open.
@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD")
-STOPS = {"EURUSD": "0.02", "GBPUSD": "0.02", "USDJPY": "3", "XAUUSD": "40"}
+SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD", "BTCUSD")
+STOPS = {"EURUSD": "0.02", "GBPUSD": "0.02", "USDJPY": "3", "XAUUSD": "40", "BTCUSD": "3000"}
 HEDGING = ("bench-h1", "bench-h2")
 NETTING = ("bench-n1", "bench-n2")
-STRATEGIES_EACH = 6
+STRATEGIES_EACH = 3
 SOURCE = "argos"
 
 _HEAD = """\
@@ -70,17 +70,19 @@ def bench_config(path: Path) -> list[dict[str, Any]]:
     symbols = ", ".join(f'"{symbol}"' for symbol in SYMBOLS)
     same = "\n".join(f'{symbol} = "{symbol}"' for symbol in SYMBOLS)
     parts = [_HEAD, f"[symbols]\n{same}\n"]
-    lanes: list[dict[str, Any]] = []
+    places: list[tuple[float, dict[str, Any]]] = []
     for account in (*HEDGING, *NETTING):
         kind = "hedging" if account in HEDGING else "netting"
         parts.append(_ACCOUNT.format(name=account, kind=kind, symbols=same))
-        for number in range(STRATEGIES_EACH if kind == "hedging" else 1):
+        count = STRATEGIES_EACH if kind == "hedging" else 1
+        for number in range(count):
             name = f"{account}-s{number}"
             parts.append(_STRATEGY.format(name=name, account=account, symbols=symbols))
-            lanes += [_lane(name, symbol) for symbol in SYMBOLS]
+            for place, symbol in enumerate(SYMBOLS, start=number * len(SYMBOLS)):
+                places.append((place / (count * len(SYMBOLS)), _lane(name, symbol)))
     path.write_text("\n".join(parts), encoding="utf-8")
-    # Neighbours in time go to different accounts.
-    return [lanes[(9 * index) % len(lanes)] for index in range(len(lanes))]
+    # Neighbours in time go to different accounts, each account gets its share all the time.
+    return [lane for _, lane in sorted(places, key=lambda item: item[0])]
 
 
 def _lane(strategy: str, symbol: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ def sections(result: dict[str, Any]) -> list[tuple[str, list[str], Rows]]:
     ]
     if result.get("sustained"):
         found.append(("Sustained until reconciled", ["", "#"], _sustained(result["sustained"])))
+        found.append(("CPU per signal while sustained, in ms", ["process", "#"],
+                      _cpu(result["sustained"].get("cpu_ms_per_signal", {}))))  # fmt: skip
     found.append(("Memory per process, in MB", ["process", "# at start", "# after the load"],
                   _memory(result["memory"])))  # fmt: skip
     found.append(("Aims", ["aim", "reached", ""], _aims(result)))
@@ -73,6 +75,11 @@ def _sustained(found: dict[str, Any]) -> Rows:
         ["in doubt on the way", str(found["in_doubt"])],
         ["p50 / p90 / p99 to reconciled, ms", " / ".join(_numbers(found["to_reconciled_ms"]))],
     ]
+
+
+def _cpu(found: dict[str, float]) -> Rows:
+    rows = [[name, f"{ms:.1f}"] for name, ms in found.items()]
+    return [*rows, ["all", f"{sum(found.values()):.1f}"]]
 
 
 def _memory(found: list[dict[str, Any]]) -> Rows:

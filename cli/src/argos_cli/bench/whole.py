@@ -12,13 +12,17 @@ from argos_common.runtime.clock import NS_PER_S, Clock
 from argos_cli.bench.config import bench_config
 from argos_cli.bench.floor import measure_floor
 from argos_cli.bench.measure import Subject, at_rate, quantiles, sustained
-from argos_cli.bench.memory import memory_mb
+from argos_cli.bench.memory import cpu_s, memory_mb
 from argos_cli.client.opened import open_fleet
 from argos_cli.demo.screen import Screen
 from argos_cli.fleet.supervisor import EmbeddedFleet
 
 WARM_S = 2.0
 WARM_RATE = 10.0
+
+
+def _pids(fleet: EmbeddedFleet) -> dict[str, int]:
+    return {name: fleet.pid(name) for name in fleet.names}
 
 
 async def measure_all(
@@ -46,7 +50,7 @@ async def measure_all(
         )
         screen.say("warming up")
         await at_rate(subject, "warm", WARM_RATE, WARM_S)
-        before = memory_mb({name: fleet.pid(name) for name in fleet.names})
+        before = memory_mb(_pids(fleet))
         found = []
         for rate in rates:
             screen.say(f"{rate:g} alerts/s for {seconds:g} s")
@@ -58,8 +62,13 @@ async def measure_all(
         whole: dict[str, Any] = {}
         if burst:
             screen.say(f"as fast as it can for {seconds:g} s")
+            used = cpu_s(_pids(fleet))
             whole = await sustained(subject, seconds)
-        after = memory_mb({name: fleet.pid(name) for name in fleet.names})
+            whole["cpu_ms_per_signal"] = {
+                name: round((now - used[name]) * 1000 / max(1, whole["finished"]), 2)
+                for name, now in cpu_s(_pids(fleet)).items()
+            }
+        after = memory_mb(_pids(fleet))
         restarts = {state.name: state.restarts for state in fleet.state if state.restarts}
     return {
         "seconds": seconds,

@@ -149,7 +149,7 @@ class Intake:
             trade_id=signal.signal_id,
             kind=Kind.SERVER,
             attributes={
-                "trade.id": signal.signal_id,
+                "signal.id": signal.signal_id,
                 "argos.strategy": signal.strategy,
                 "argos.symbol": signal.symbol,
             },

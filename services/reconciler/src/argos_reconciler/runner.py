@@ -230,6 +230,7 @@ class Reconciler:
             parent=parent,
             trade_id=match.event.trade_id,
             attributes={
+                "trade.id": match.event.trade_id,
                 "order.id": order_id,
                 "match.method": match.event.method.name,
                 "latency.clock": match.latency_clock,

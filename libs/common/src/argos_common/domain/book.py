@@ -117,7 +117,10 @@ class Book:
         return max(found, key=_age, default=None)
 
     def expected(self, trade: TradeView) -> Decimal:
-        """The signed position the trade will have once its legs are over."""
+        """The signed position the trade will have once its legs are over.
+
+        A close of a part takes away what is there at most, however much more it was approved for.
+        """
         if trade.closed:
             return Decimal(0)
         expected = trade.position
@@ -126,12 +129,16 @@ class Book:
                 order = self.orders[order_id]
                 sign = order.submitting.side.sign if order.submitting else 0
                 expected += sign * max(order.filled_quantity - order.dealt_quantity, Decimal(0))
+        for view in trade.legs.values():
             if view.over:
                 continue
+            more = view.leg.side.sign * (view.leg.quantity - self.filled(view))
             if view.leg.close_all:
                 expected = Decimal(0)
-            else:
-                expected += view.leg.side.sign * (view.leg.quantity - self.filled(view))
+            elif view.leg.effect is Effect.OPEN:
+                expected += more
+            elif expected * more < 0:
+                expected = expected + more if abs(more) < abs(expected) else Decimal(0)
         return expected
 
     def filled(self, view: LegView) -> Decimal:

@@ -5,8 +5,9 @@ Rules:
    position, so that it can never do more than close it. Elsewhere there is one part, and it is
    never larger than what the account holds of the symbol.
 2. What is to be closed comes from deals. So the leg waits while deals are owed, and, unless the
-   order is self-limiting, while any order of the trade has no known outcome. A position of which a
-   part is being closed by another leg is waited for too, unless everything is to be closed.
+   order is self-limiting, while any order of the trade has no known outcome, or an exit of another
+   leg works at the venue and its deals are still to come. Where it is self-limiting, only what such
+   an exit closes is waited for; one in doubt is not, if everything is to be closed.
 3. A part is tried again as the retry table says, and only after its last attempt has ended.
 4. It is declined past its deadline; when nothing is held that could be closed and nothing may yet
    come; and when no part may be tried again. Declined with a position left, the trade is still
@@ -40,6 +41,7 @@ from argos_bridge.core.step import (
 )
 
 ZERO = Decimal(0)
+_AT_THE_VENUE = frozenset({OrderState.WORKING, OrderState.PARTLY_FILLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def exit_step(state: AccountState, trade: TradeView, view: LegView, moment: Mome
     if any(each.owed for each in orders):
         return Wait(until_ns=until_ns, why="deals are still to come")
     hedging = state.config.kind is AccountKind.HEDGING
-    unresolved = [each for each in orders if each.state in UNRESOLVED]
+    unresolved = [each for each in orders if each.state in UNRESOLVED or _closes_yet(view, each)]
     if unresolved and not hedging:
         return Wait(until_ns=until_ns, why="the outcome of an order of the trade is not known")
     targets = _targets(state, trade, view, moment, parts)
@@ -80,6 +82,12 @@ def exit_step(state: AccountState, trade: TradeView, view: LegView, moment: Mome
     if any(_may_come(state, other) for other in trade.legs.values() if other is not view):
         return Wait(until_ns=until_ns, why="an entry of the trade is not over")
     return decline(state, view, _after(parts), moment, _end(targets, parts))
+
+
+def _closes_yet(view: LegView, order: OrderView) -> bool:
+    """Whether an order of another leg is at the venue and closes, without deals that say how much."""
+    closes = order.submitting is not None and order.submitting.effect is Effect.CLOSE
+    return closes and order.leg != view.leg.leg and order.state in _AT_THE_VENUE
 
 
 def _parts(state: AccountState, view: LegView) -> dict[str, list[OrderView]]:
@@ -186,7 +194,8 @@ def _another_closes(view: LegView, target: _Target, unresolved: list[OrderView])
     """Whether an order with unknown outcome bars another one on the position."""
     for order in unresolved:
         same = order.submitting is not None and order.submitting.position_ref == target.ref
-        if same and (order.state is OrderState.SUBMITTING or not view.leg.close_all):
+        known = order.state is not OrderState.IN_DOUBT  # its deals, or its answer, will come
+        if same and (known or not view.leg.close_all):
             return True
     return False
 

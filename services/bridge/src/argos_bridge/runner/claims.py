@@ -85,7 +85,7 @@ class Claims:
         subject = subjects.order(desk.account, event.order_id, 1)
         begun_ns = desk.clock.monotonic_ns()
         with desk.around.telemetry.span(
-            "claim", parent=event.trace_parent, trade_id=event.trade_id, attributes=_fields(event)
+            "claim", parent=event.trace_parent, trade_id=event.trade_id, attributes=_traced(event)
         ):
             answer = await desk.append(subject, event, fence, once_id(event.order_id))
         desk.around.metrics.hop_seconds.labels("claim").observe(
@@ -125,7 +125,7 @@ class Claims:
                 "outcome",
                 parent=event.trace_parent,
                 trade_id=event.trade_id,
-                attributes={**_fields(event), "result": outcome.result.name},
+                attributes={**_traced(event), "result": outcome.result.name},
             ):
                 await self._record(event, outcome)
         finally:
@@ -139,7 +139,7 @@ class Claims:
             parent=event.trace_parent,
             trade_id=event.trade_id,
             kind=Kind.CLIENT,
-            attributes=_fields(event),
+            attributes=_traced(event),
         ) as span:
             trace_parent = desk.around.telemetry.trace_parent() or event.trace_parent
             begun_ns = desk.clock.monotonic_ns()
@@ -190,6 +190,12 @@ def _submission(event: OrderSubmitting, budget_ns: int, trace_parent: str) -> Su
         take_profit_price=event.take_profit_price,
         trace_parent=trace_parent,
     )
+
+
+def _traced(event: OrderSubmitting | OrderDeclined) -> dict[str, str]:
+    """The same for a span, where the trade has the name it is searched by."""
+    fields = _fields(event)
+    return {"trade.id": fields.pop("trade_id"), **fields}
 
 
 def _fields(event: OrderSubmitting | OrderDeclined) -> dict[str, str]:

@@ -99,10 +99,10 @@ def _signal_age(case: OpenCase) -> Finding:
         age_ns = max(age_ns, now_ns - signal.fired_at_ns)
     limit_ns = case.config.limits.signal_age_max_ns
     if age_ns <= limit_ns:
-        return allowed(str(age_ns), str(limit_ns))
+        return allowed(seconds(age_ns), seconds(limit_ns))
     return refused(
-        str(age_ns),
-        str(limit_ns),
+        seconds(age_ns),
+        seconds(limit_ns),
         f"the signal is {seconds(age_ns)} old, more than the {seconds(limit_ns)} allowed",
     )
 
@@ -114,8 +114,8 @@ def _venue(case: OpenCase) -> Finding:
     limit_ns = case.config.limits.facts_age_max_ns
     if facts.account_age_ns > limit_ns:
         return refused(
-            str(facts.account_age_ns),
-            str(limit_ns),
+            seconds(facts.account_age_ns),
+            seconds(limit_ns),
             f"the venue was last heard of {seconds(facts.account_age_ns)} ago,"
             f" more than the {seconds(limit_ns)} allowed",
         )
@@ -131,8 +131,8 @@ def _quote(case: OpenCase) -> Finding:
     limit_ns = case.config.limits.facts_age_max_ns
     if facts.quote_age_ns > limit_ns:
         return refused(
-            str(facts.quote_age_ns),
-            str(limit_ns),
+            seconds(facts.quote_age_ns),
+            seconds(limit_ns),
             f"the price of {symbol} is {seconds(facts.quote_age_ns)} old,"
             f" more than the {seconds(limit_ns)} allowed",
         )

@@ -81,6 +81,7 @@ class Worker:
             risk = tools.state.accounts[self.account]
             verdict = self._decide(risk, cause)
             span.set("argos.decision", verdict.decision.name)
+            span.set("trade.id", verdict.trade_id or "")
             answer = await tools.proposer.append(
                 Append(
                     subject=subjects.verdict(self.account),
