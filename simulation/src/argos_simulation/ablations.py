@@ -82,7 +82,7 @@ ABLATIONS: dict[str, Ablation] = {
     "fence": Ablation(
         "claims are not fenced with the account's control",
         ((MemoryStore, "_holds", _without_condition(Fence)),),
-        ("kill-switch", "append-ghost", "pause-bridge", "log-read-slow"),
+        ("kill-switch", "append-ghost"),
     ),
     "head": Ablation(
         "verdicts are appended whatever the head is",

@@ -101,8 +101,16 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def draw(chance: Chance, allowed: tuple[str, ...] = NAMES) -> Faults:
-    """A random subset at random strength: rare pairs meet more often than if all were always on."""
+STRONG = 2.0
+
+
+def draw(chance: Chance, allowed: tuple[str, ...] = NAMES, *, certain: bool = False) -> Faults:
+    """A random subset at random strength: rare pairs meet more often than if all were always on.
+
+    `certain`: all that are allowed, and strong.
+    """
+    if certain:
+        return Faults(dict.fromkeys(allowed, STRONG))
     intensity = {}
     for name in NAMES:
         strength, on = chance.between(0.3, 2.0), chance.happens(0.4)

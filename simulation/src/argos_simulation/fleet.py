@@ -89,6 +89,7 @@ def _config(account: Account, kind: AccountKind, quantity_max: Decimal) -> Accou
             for name in _ROUTES[account]
         ),
         exit_deadline_ns=90 * NS_PER_S,
+        submit_window_ns=8 * NS_PER_S,  # longer than a kill takes, so that late calls tell
         settling_ns=8 * NS_PER_S,
         watch_ns=20 * NS_PER_S,
     )

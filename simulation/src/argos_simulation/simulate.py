@@ -54,28 +54,38 @@ def simulate(
     allowed: Sequence[str] = NAMES,
     minutes: float = 1.5,
     story: bool = True,
+    certain: bool = False,
     until_violation: bool = False,
 ) -> Outcome:
     """Run one seed. The same seed, faults and minutes give the same bytes.
 
-    `until_violation` ends it at the first one, which is all that an ablation asks for.
+    `certain`: all allowed faults are on. `until_violation` ends it at the first one. An ablation
+    asks for no more.
     """
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it speaks of tasks that were killed
     loop = VirtualLoop()
     gc.disable()  # what is let go of must not depend on when memory runs short
     try:
         return loop.run_until_complete(
-            _simulate(seed, tuple(allowed), minutes, keep_story=story, short=until_violation)
+            _simulate(
+                seed, tuple(allowed), minutes, certain=certain, story=story, short=until_violation
+            )
         )
     finally:
         _let_go(loop)
 
 
 async def _simulate(
-    seed: int, allowed: tuple[str, ...], minutes: float, *, keep_story: bool, short: bool
+    seed: int,
+    allowed: tuple[str, ...],
+    minutes: float,
+    *,
+    certain: bool,
+    story: bool,
+    short: bool,
 ) -> Outcome:
     chance = Chance(f"argos/{seed}")
-    faults = draw(chance.fork("faults"), allowed)
+    faults = draw(chance.fork("faults"), allowed, certain=certain)
     world = World(seed, chance, faults)
     span_s = minutes * 60
     arm(
@@ -98,14 +108,14 @@ async def _simulate(
         await asyncio.sleep(LOOK_S)
         world.look_after()
         if short and world.verdict.violations:
-            return _outcome(world, keep_story=keep_story)
+            return _outcome(world, keep_story=story)
     _heal(world, days)
     await _rest(world, going_on, short=short)
     for task in going_on:
         if task.done() and task.exception() is not None:
             raise task.exception()  # type: ignore[misc]  # a mistake of the simulation itself
     check_at_rest(world)
-    return _outcome(world, keep_story=keep_story)
+    return _outcome(world, keep_story=story)
 
 
 def _heal(world: World, days: BadDays) -> None:

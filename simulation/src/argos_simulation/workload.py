@@ -142,7 +142,8 @@ class Operator:
         world, chance = self._world, self._chance
         if not world.faults.has("kill-switch"):
             return
-        for at_s in sorted(chance.one_of(moments) for _ in range(chance.whole(1, 5))):
+        most = round(4 * world.faults.intensity["kill-switch"]) or 1
+        for at_s in sorted(chance.one_of(moments) for _ in range(chance.whole(1, most))):
             # A kill matters most while an entry is on its way.
             near_s = chance.between(0.0, 0.03 if chance.happens(0.6) else 4.0)
             await asyncio.sleep(max(0.0, at_s + near_s - world.now_s()))

@@ -29,6 +29,7 @@ from argos_common.domain.reconcile import (
     DiscrepancyResolved,
     OrderMatched,
 )
+from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, SignalAccepted, SignalRefused
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import Decision, Effect, VerdictGiven
@@ -94,8 +95,22 @@ def worth_showing(event: Event | None) -> bool:
     )
 
 
+# An exit names the side of the position it leaves.
+_POSITIONS = {Side.BUY: "long", Side.SELL: "short"}
+_SIDES: dict[Action, dict[Side, str]] = {
+    Action.ENTER: {side: side.name.lower() for side in Side},
+    Action.EXIT: _POSITIONS,
+    Action.TARGET: _POSITIONS,
+}
+
+
+def _as_clause(reason: str) -> str:
+    """A verdict's reason, which is a sentence, within another one."""
+    return reason[:1].lower() + reason[1:].rstrip(".")
+
+
 def _wish(event: SignalAccepted) -> str:
-    side = f" {event.side.name.lower()}" if event.side else ""
+    side = f" {_SIDES[event.action][event.side]}" if event.side else ""
     quantity = f" {plain(event.quantity)}" if event.quantity is not None else ""
     if event.action is Action.TARGET and event.target_position is not None:
         return f"target {plain(event.target_position)} {event.symbol}"
@@ -113,9 +128,9 @@ def _verdict(event: VerdictGiven) -> str:
         case Decision.APPROVED:
             return f"{change} approved: {legs}" if legs else f"{change}: {event.reason}"
         case Decision.PARTLY:
-            return f"partly approved: {legs}; {event.reason}"
+            return f"{_as_clause(event.reason)} ({legs})"
         case Decision.REFUSED:
-            return f"refused: {event.reason}"
+            return _as_clause(event.reason)
 
 
 def _control(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +38,10 @@ def demo(
     # Imported here, because it takes a moment and no other command needs it.
     from argos_cli.demo.performance import perform
 
-    view = run(perform(config, folder, screen, clock))
+    try:
+        view = run(perform(config, folder, screen, clock))
+    except asyncio.CancelledError:
+        raise Ended(Code.FAILED, "ended before the story was over; the fleet is stopped") from None
     if not keep_state:
         shutil.rmtree(folder / "state", ignore_errors=True)
     if as_json:

@@ -69,7 +69,11 @@ class Screen:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for column in columns:
             number = column.startswith("#")
-            table.add_column(column.removeprefix("#"), justify="right" if number else "left")
+            table.add_column(
+                column.removeprefix("#").strip(),
+                justify="right" if number else "left",
+                no_wrap=number or column in {"account", "order"},
+            )
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self.console.print(table, soft_wrap=False)

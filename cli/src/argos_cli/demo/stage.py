@@ -21,7 +21,7 @@ from argos_cli.demo.alerts import Alert, body_of, head_of
 from argos_cli.demo.watch import TooLate, Watch
 from argos_cli.demo.witness import Witness
 from argos_cli.fleet.supervisor import EmbeddedFleet
-from argos_cli.report.view import PricePoint
+from argos_cli.report.view import PricePoint, price_step
 
 SOURCE = "tradingview"
 PRICE_S = 15.0
@@ -107,9 +107,8 @@ class Stage:
                     await self.clock.sleep(0.02)
         except TimeoutError:
             raise TooLate(f"no price of {symbol} was published (waited {PRICE_S:g} s)") from None
-        newest = self.prices[symbol][-1]
-        middle = (newest.bid + newest.ask) / 2
-        return middle.quantize(Decimal(1).scaleb(int(newest.bid.as_tuple().exponent)))
+        points = self.prices[symbol]
+        return ((points[-1].bid + points[-1].ask) / 2).quantize(price_step(points))
 
     async def heard(self, subject: str, payload: bytes) -> None:
         """Keep the quotes of one publication of account facts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from argos_cli.demo.play import StepResult
@@ -90,14 +91,22 @@ def _timeline(screen: Screen, view: View) -> None:
 def _matches(screen: Screen, lines: Sequence[MatchLine]) -> None:
     screen.heading("Intended against done (slippage and cost: positive is worse)")
     screen.table(
-        ["account", "order", "# intended", "# done", "filled", "# slippage", "# cost",
-         "# latency_sec", "matched by"],
+        ["account", "order", "# intended", "# done", "# slippage", "# cost", "# sec", "by"],
         [
             [
-                line.account, line.what, text_of(line.intended), text_of(line.done), line.filled,
-                text_of(line.slippage), text_of(line.cost), text_of(line.latency_sec),
-                line.method,
+                line.account,
+                line.what,
+                text_of(line.intended),
+                text_of(line.done),
+                text_of(line.slippage),
+                _rounded(line.cost, "0.01"),
+                _rounded(line.latency_sec, "0.001"),
+                line.method if line.whole else f"{line.method}, {line.filled} filled",
             ]
             for line in lines
         ],
-    )  # fmt: skip
+    )
+
+
+def _rounded(value: Decimal | None, to: str) -> str:
+    return "" if value is None else str(value.quantize(Decimal(to)))

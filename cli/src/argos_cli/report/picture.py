@@ -11,7 +11,7 @@ from html import escape
 
 from argos_cli.report.hops import Hop
 from argos_cli.report.trades import TradeLine
-from argos_cli.report.view import PricePoint
+from argos_cli.report.view import PricePoint, price_step
 
 WIDTH, HEIGHT = 720, 170
 LEFT, RIGHT, TOP, BOTTOM = 74, 16, 22, 22
@@ -50,7 +50,7 @@ def price_picture(
     margin = (max(seen) - min(seen)) * 0.08 or max(seen) * 0.0001
     scale = _Scale(span[0], span[1], min(seen) - margin, max(seen) + margin)
     path = " ".join(f"{scale.x(p.at_ns)},{scale.y(float(p.bid + p.ask) / 2)}" for p in points)
-    digits = max(0, -int(points[0].bid.as_tuple().exponent))
+    digits = max(0, -int(price_step(points).as_tuple().exponent))
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(symbol)}">',
         f'<text class="name" x="{LEFT}" y="14">{escape(symbol)}</text>',

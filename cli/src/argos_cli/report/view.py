@@ -46,6 +46,7 @@ class MatchLine:
     intended: Decimal | None
     done: Decimal | None
     filled: str
+    whole: bool
     slippage: Decimal | None
     slippage_cash: Decimal | None
     cost: Decimal | None
@@ -58,6 +59,13 @@ class PricePoint:
     at_ns: int
     bid: Decimal
     ask: Decimal
+
+
+def price_step(points: Sequence[PricePoint]) -> Decimal:
+    """One unit of the last digit in use; a single price may have lost zeros at its end."""
+    return Decimal(1).scaleb(
+        min(int(p.as_tuple().exponent) for q in points for p in (q.bid, q.ask))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +112,15 @@ def _match_line(row: OrderRow) -> MatchLine:
     done = row.fill.filled_quantity if row.fill else Decimal(0)
     method = match.method.name.lower() if match else "NOT RECONCILED"
     if row.doubt is not None:
-        method += f" (was in doubt, adopted by {row.evidence or 'nothing yet'})"
+        method += f" (was in doubt, found by {row.evidence or 'nothing yet'})"
     return MatchLine(
         account=claim.account,
         order_id=claim.order_id,
-        what=f"{claim.side.name.lower()} {plain(claim.quantity)} {claim.symbol}"
-        f" ({claim.effect.name.lower()})",
+        what=f"{claim.side.name.lower()} {plain(claim.quantity)} {claim.symbol}",
         intended=match.intended_price if match else claim.intended_price,
         done=match.average_price if match else None,
         filled=f"{plain(done)} of {plain(claim.quantity)}",
+        whole=done == claim.quantity,
         slippage=match.slippage if match else None,
         slippage_cash=match.slippage_cash if match else None,
         cost=match.cost if match else None,

@@ -413,3 +413,15 @@ def test_the_open_trade_of_a_strategy_is_the_youngest_whatever_the_order_kept() 
         found = story.book.open_trade("s", "EURUSD")
         assert found is not None
         assert found.trade_id == T2
+
+
+def test_an_exit_of_more_than_is_left_is_not_expected_to_turn_the_position() -> None:
+    story = Story()
+    story.hold("1")
+    first, second = leg(2, "0.8", close=True), leg(3, "0.6", close=True)
+    story.approve(first, second)
+    order_id = story.claim(second, ref="p1")
+    story.fill(order_id, "0.6")
+    story.deal(deal(order_id, "0.6", out=True))
+    # 0.4 is held and 0.8 is still to be closed: nothing will be held, and never a short.
+    assert story.expected == 0

@@ -11,6 +11,7 @@ from argos_common.domain import ids
 from argos_common.domain.instrument import AccountKind
 from argos_common.domain.order import (
     OrderAbsent,
+    OrderAcknowledged,
     OrderInDoubt,
     OrderPresumedAbsent,
     OrderSealed,
@@ -285,6 +286,22 @@ def test_an_exit_in_doubt_is_not_repeated_on_a_netting_account() -> None:
     world.says(in_doubt(order.order_id), verdict(closing(leg=3)))
     world.now_ns += 60 * S
     assert isinstance(world.step(), Wait)
+
+
+@pytest.mark.parametrize("kind", [AccountKind.NETTING, AccountKind.HEDGING])
+def test_an_exit_waits_for_one_that_works_at_the_venue_and_whose_deals_are_to_come(
+    kind: AccountKind,
+) -> None:
+    world = World(kind=kind)
+    world.opens()
+    world.says(verdict(closing("0.4", leg=2)))
+    part = world.submits().order_id
+    works = OrderAcknowledged(order_id=part, account=DEMO, venue_order_id="v", at_ns=NOW)
+    world.says(works, verdict(closing(leg=3)))
+    # Everything that is held by the deals so far would be more than what is left.
+    assert isinstance(world.step(), Wait)
+    world.says(deal(part, "0.4", out=True), filled(part, "0.4"))
+    assert world.submits().quantity == D("0.6")
 
 
 def test_an_exit_in_doubt_lets_a_self_limiting_one_through() -> None:

@@ -14,6 +14,7 @@ from argos_common.domain.order import (
     OrderSubmitting,
 )
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
+from argos_common.runtime.log import Answer, Append, Unknown
 
 from services.bridge.tests.bridge_kit import (
     T1,
@@ -69,6 +70,27 @@ async def test_a_claim_whose_ack_is_lost_is_never_sent_and_attempt_two_is(fleet:
         "OrderSubmitting", "OrderInDoubt", "OrderSealed", "OrderAbsent",
         "OrderSubmitting", "OrderFilled",
     ]  # fmt: skip
+
+
+async def test_a_claim_whose_ack_is_lost_for_long_is_put_in_doubt_once(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = fleet.logs[0].append
+
+    async def late(what: Append) -> Answer:
+        answer = await append(what)
+        if not what.once_id:
+            return answer
+        await fleet.clock.sleep(9)
+        return Unknown("no answer in time")
+
+    monkeypatch.setattr(fleet.logs[0], "append", late)
+    await fleet.says(verdict(opening()))
+    await fleet.clock.run(10.5)
+    # The watcher has ended it long before the answer: nothing is left to say.
+    assert fleet.story()[:4] == ["OrderSubmitting", "OrderInDoubt", "OrderSealed", "OrderAbsent"]
+    assert fleet.story().count("OrderInDoubt") == 1
+    assert fleet.node.placed == []
 
 
 async def test_an_answer_that_never_comes_is_doubt_until_the_order_is_found(fleet: Fleet) -> None:

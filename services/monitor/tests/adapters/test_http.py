@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 
 from services.reconciler.tests.reconciler_kit import Tape, entry_story, foreign, signal, verdict
 
-POSTGRES = os.environ.get("ARGOS_TEST_POSTGRES_URL") or os.environ.get("ARGOS_TEST_POSTGRES", "")
+POSTGRES = os.environ.get("ARGOS_TEST_POSTGRES_URL", "")
 TRADE = signal(1).signal_id
 
 

@@ -40,7 +40,7 @@ from services.reconciler.tests.reconciler_kit import (
     foreign,
 )
 
-POSTGRES = os.environ.get("ARGOS_TEST_POSTGRES_URL") or os.environ.get("ARGOS_TEST_POSTGRES", "")
+POSTGRES = os.environ.get("ARGOS_TEST_POSTGRES_URL", "")
 TABLES = [*tables.ADDED, "orders", "trades", "discrepancies", "checkpoint"]
 Dump = dict[str, list[tuple[object, ...]]]
 
