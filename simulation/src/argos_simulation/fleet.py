@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from argos_common.domain.config import (
@@ -51,7 +50,10 @@ def stop_distance(symbol: str, *, tight: bool) -> str:
     return str(distance / 10 if tight else distance)
 
 
-def configs(*, quantity_max: Decimal = D(5)) -> tuple[AccountConfig, ...]:
+QUANTITY_MAX = D(5)
+
+
+def configs(*, quantity_max: Decimal = QUANTITY_MAX) -> tuple[AccountConfig, ...]:
     """The accounts' configurations; waits are short, so that a simulation comes to rest."""
     kinds = {HEDGE: AccountKind.HEDGING, NET: AccountKind.NETTING, SPOT: AccountKind.SPOT}
     return tuple(_config(account, kinds[account], quantity_max) for account in _ROUTES)
@@ -152,8 +154,3 @@ def paper_account(seed: int) -> PaperAccount:
         seed=seed,
         balances={"USD": D(100_000)},
     )
-
-
-def tighter(config: AccountConfig, quantity_max: Decimal) -> AccountConfig:
-    """The same account with another largest order."""
-    return replace(config, limits=replace(config.limits, order_quantity_max=quantity_max))

@@ -6,7 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 INVARIANTS: dict[int, tuple[str, str]] = {
-    1: ("one-call", "The venue is called at most once for an order id, by whatever life of a node."),
+    1: (
+        "one-call",
+        "The venue is called at most once for an order id, by whatever life of a node.",
+    ),
     2: ("one-venue-order", "The venue holds at most one order of ours for an order id."),
     3: ("claim-first", "No venue call begins without an earlier `submitting` of that very order."),
     4: ("leg-quantity", "What a leg's orders filled at the venue is no more than was approved."),

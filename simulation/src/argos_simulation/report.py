@@ -56,9 +56,7 @@ def report_of(outcomes: Sequence[Outcome], allowed: Sequence[str], minutes: floa
         evaluated={
             f"{number} {name}": evaluated[number] for number, (name, _) in INVARIANTS.items()
         },
-        failures=tuple(
-            _failure(each, allowed, minutes) for each in outcomes if each.violations
-        ),
+        failures=tuple(_failure(each, allowed, minutes) for each in outcomes if each.violations),
     )
 
 

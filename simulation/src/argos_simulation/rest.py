@@ -6,9 +6,8 @@ from collections import Counter
 from decimal import Decimal
 
 from argos_bridge.core.state import BridgeState
-from argos_common.domain.book import Book
-from argos_common.domain.ids import Account, OrderId, order_id_of_tag
-from argos_common.domain.order import OrderState, OrderSubmitting
+from argos_common.domain.ids import Account, OrderId, order_id_of_tag, tag
+from argos_common.domain.order import LIVE, OrderEvent, OrderState, next_state
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.wire.codec import to_json
 from argos_mt5_node.simulator import constants as mt5
@@ -26,20 +25,26 @@ DEAD = (OrderState.ABSENT, OrderState.REFUSED, OrderState.DECLINED)
 
 def restless(world: World) -> str:
     """What is still under way, in a few words; empty if nothing is."""
+    for look in (_unjudged, _under_way, _unread, _undealt):
+        left = look(world)
+        if left:
+            return left
+    return ""
+
+
+def _unjudged(world: World) -> str:
     witness = world.witness
-    for signal in witness.signals.values():
-        for account in witness.routes[signal.signal_id]:
-            if (signal.signal_id, account) not in witness.verdicts:
-                return f"signal {signal.signal_id} has no verdict on {account}"
-    for account, book in witness.books.items():
+    for signal_id, accounts in witness.routes.items():
+        for account in accounts:
+            if (signal_id, account) not in witness.verdicts:
+                return f"signal {signal_id} has no verdict on {account}"
+    return ""
+
+
+def _under_way(world: World) -> str:
+    for account, book in world.witness.books.items():
         for order in book.orders.values():
-            if order.state in (
-                OrderState.SUBMITTING,
-                OrderState.IN_DOUBT,
-                OrderState.WORKING,
-                OrderState.PARTLY_FILLED,
-                OrderState.PRESUMED_ABSENT,
-            ):
+            if order.state in LIVE:
                 return f"order {order.order_id} on {account} is {order.state.name}"
             if order.owed:
                 return f"order {order.order_id} on {account} is owed deals"
@@ -47,16 +52,21 @@ def restless(world: World) -> str:
             for view in trade.legs.values():
                 if not view.over:
                     return f"leg {view.leg.leg} of trade {trade.trade_id} on {account} is not over"
+    return ""
+
+
+def _unread(world: World) -> str:
     for name, service in world.services.items():
         if service.host is None:
             return f"{name} is down"
+    end = len(world.store.entries)
     for name, bridge in world.bridges.items():
-        if bridge.sequence < len(world.store.entries):
+        if bridge.sequence < end:
             return f"{name} has not read everything"
     for name, risk in world.risks.items():
-        if risk.state.sequence < len(world.store.entries):
+        if risk.state.sequence < end:
             return f"{name} has not read everything"
-    return _undealt(world)
+    return ""
 
 
 def _undealt(world: World) -> str:
@@ -112,9 +122,9 @@ def _orders(world: World) -> None:
         if claim is not None and claim.effect is Effect.OPEN:
             key = (claim.account, claim.trade_id, claim.leg)
             sums[key] = sums.get(key, ZERO) + quantity
-    for key, quantity in sums.items():
-        approved = legs.get(key, ZERO)
-        witness.check(4, f"{key}: {quantity} of {approved}", holds=quantity <= approved)
+    for leg_key, quantity in sums.items():
+        approved = legs.get(leg_key, ZERO)
+        witness.check(4, f"{leg_key}: {quantity} of {approved}", holds=quantity <= approved)
     for order_id, state in _final_states(world).items():
         if state in DEAD:
             quantity = filled.get(order_id, ZERO)
@@ -126,19 +136,10 @@ def _orders(world: World) -> None:
 def _final_states(world: World) -> dict[OrderId, OrderState]:
     """The last state of every order, also of those whose trade has ended."""
     states: dict[OrderId, OrderState] = {}
-    books: dict[Account, Book] = {}
-    for entry, event in world.witness.events:
-        if isinstance(event, VerdictGiven):
-            books.setdefault(event.account, Book(account=event.account)).fold_verdict(
-                entry.sequence, event
-            )
-        order_id = getattr(event, "order_id", None)
-        if order_id is None or not entry.subject.split(".")[2] == "order":
-            continue
-        from argos_common.domain.order import next_state  # noqa: PLC0415
-
-        known = states.get(order_id, OrderState.NEW)
-        states[order_id] = next_state(known, event) or known  # type: ignore[arg-type]  # an order event, by its subject
+    for _, event in world.witness.events:
+        if isinstance(event, OrderEvent):
+            known = states.get(event.order_id, OrderState.NEW)
+            states[event.order_id] = next_state(known, event) or known
     return states
 
 
@@ -160,17 +161,11 @@ def _venue_orders(world: World) -> tuple[dict[OrderId, int], dict[OrderId, Decim
     books = world.paper_store.load()
     for order in books.orders.values():
         found = order_id_of_tag(order.client_id)
-        if found is None or order.client_id != _tag(found):
+        if found is None or order.client_id != tag(found):
             continue
         orders[found] += 1
         filled[found] = filled.get(found, ZERO) + order.filled_quantity
     return dict(orders), filled
-
-
-def _tag(order_id: OrderId) -> str:
-    from argos_common.domain.ids import tag  # noqa: PLC0415
-
-    return tag(order_id)
 
 
 def _positions(world: World) -> None:
@@ -190,9 +185,7 @@ def _positions(world: World) -> None:
             )
     paper = world.paper_store.load()
     expected, actual = world.witness.book(fleet.SPOT).held("BTCUSD"), paper.held("BTC")
-    world.witness.check(
-        14, f"spot BTC: log {expected}, venue {actual}", holds=expected == actual
-    )
+    world.witness.check(14, f"spot BTC: log {expected}, venue {actual}", holds=expected == actual)
 
 
 def _deals(world: World) -> None:
@@ -226,6 +219,3 @@ def _re_read(world: World) -> None:
     for name, each in world.bridges.items():
         same = to_json(each.state) == bridge_text
         world.witness.check(16, f"{name} differs", holds=same)
-
-
-__all__ = ["OrderSubmitting", "check_at_rest", "restless"]

@@ -130,9 +130,7 @@ def _heal(world: World, days: BadDays) -> None:
             service.host.process.resume()
 
 
-async def _rest(
-    world: World, going_on: Iterable[asyncio.Future[None]], *, short: bool
-) -> None:
+async def _rest(world: World, going_on: Iterable[asyncio.Future[None]], *, short: bool) -> None:
     """Until nothing is under way for a few looks, or for as long as is allowed."""
     still, until_s = 0, world.now_s() + REST_S
     while world.now_s() < until_s and still < STILL_LOOKS:

@@ -175,9 +175,7 @@ def arm(broker: SimulatedBroker, faults: Faults, now_ns: int, *, hang: bool) -> 
         )
     if faults.has("venue-late-deals"):
         faults.fired["venue-late-deals"] += 1
-        broker.arm(
-            ALL_LOGINS, "deal_lag", now_ns, params={"min_ms": 200, "max_ms": 3000}
-        )
+        broker.arm(ALL_LOGINS, "deal_lag", now_ns, params={"min_ms": 200, "max_ms": 3000})
 
 
 def disarm(broker: SimulatedBroker, now_ns: int) -> None:

@@ -56,7 +56,7 @@ class Sender:
             await asyncio.sleep(chance.between(0.001, 0.05))
             status = await self._post(json.dumps(body).encode())
             self.answered[body["id"]] = status
-            if status and status != 503:  # noqa: PLR2004  # anything else is final
+            if status and status != 503:  # anything else is final
                 return
             if world.faults.healed:
                 continue
@@ -71,9 +71,7 @@ class Sender:
             await asyncio.sleep(1.0)
             return 0
         await host.process.gate()
-        answer = asyncio.ensure_future(
-            intake.receive(fleet.SOURCE, data, host.clock.now_ns())
-        )
+        answer = asyncio.ensure_future(intake.receive(fleet.SOURCE, data, host.clock.now_ns()))
         done, _ = await asyncio.wait(
             (answer, host.process.dead), timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED
         )
@@ -81,7 +79,7 @@ class Sender:
             return 0
         reply = answer.result()
         world.tell(f"answer {reply.status} {reply.body.get('status') or reply.body.get('code')}")
-        if reply.status == 200:  # noqa: PLR2004
+        if reply.status == 200:
             world.witness.acknowledged(reply.body["signal_id"])
         return reply.status
 
@@ -114,13 +112,13 @@ def _body(identity: str, strategy: str, chance: Chance) -> dict[str, Any]:
     }
     stop = {"amount": fleet.stop_distance(symbol, tight=chance.happens(0.2))}
     draw = chance.between(0.0, 1.0)
-    if draw < 0.50:  # noqa: PLR2004  # shares of each kind
+    if draw < 0.50:  # shares of each kind
         body |= {"action": chance.one_of(("buy", "buy", "sell")), "stopLoss": stop}
-    elif draw < 0.75:  # noqa: PLR2004
+    elif draw < 0.75:
         body |= {"action": "exit"}
-    elif draw < 0.85:  # noqa: PLR2004
+    elif draw < 0.85:
         body |= {"action": "exit", "quantityType": "percent_of_position", "quantity": "50"}
-    elif draw < 0.95:  # noqa: PLR2004
+    elif draw < 0.95:
         target = chance.one_of(("0.10", "0.05", "-0.10", "0", "0.20"))
         body |= {"target_position": target, "stopLoss": stop}
     else:
@@ -156,9 +154,9 @@ class Operator:
     async def _act(self, accounts: tuple[str, ...]) -> None:
         draw = self._chance.between(0.0, 1.0)
         self._world.faults.fired["kill-switch"] += 1
-        if draw < 0.45:  # noqa: PLR2004  # shares of each kind
+        if draw < 0.45:  # shares of each kind
             await self.command(CommandKind.KILL, accounts)
-        elif draw < 0.75:  # noqa: PLR2004
+        elif draw < 0.75:
             self.append_kill(Account(accounts[0]) if accounts else fleet.HEDGE)
         else:
             await self.command(CommandKind.FLATTEN, accounts)
@@ -178,7 +176,9 @@ class Operator:
             reference=reference,
         )
         for _ in range(3):
-            self._world.tell(f"operator {kind.name} {','.join(accounts) or 'fleet'} {reference[:8]}")
+            self._world.tell(
+                f"operator {kind.name} {','.join(accounts) or 'fleet'} {reference[:8]}"
+            )
             try:
                 data = await self._bus.request(subjects.COMMAND, codec.pack(command), 4.0)
             except NoReply:

@@ -26,9 +26,9 @@ from argos_exchange_node.adapters.paper import Faults as PaperFaults
 from argos_exchange_node.adapters.paper import PaperVenue
 from argos_gateway.runner import Intake
 from argos_mt5_node.adapters.inline_terminal import InlineTerminal
-from argos_mt5_node.simulator import constants as mt5
 from argos_mt5_node.runner.tuning import Tuning
 from argos_mt5_node.runner.venue import Mt5Venue
+from argos_mt5_node.simulator import constants as mt5
 from argos_mt5_node.simulator.broker import SimulatedBroker
 from argos_mt5_node.simulator.desk import TerminalDesk
 from argos_mt5_node.simulator.harness import START_NS
@@ -225,7 +225,7 @@ class World:
         return hazard
 
     def crash(self, name: str) -> None:
-        """kill -9, and a start again after a while."""
+        """Kill it as kill -9 does; it starts again after a while."""
         service = self.services[name]
         host = service.host
         if host is None:
@@ -279,6 +279,7 @@ class World:
             self.add("risk-2", "risk", self._risk)
         if self.faults.has("two-bridges"):
             self.faults.fired["two-bridges"] += 1
+            self.witness.one_bridge = False
             self.add("bridge-2", "bridge", self._bridge)
 
     def _gateway(self, host: Host) -> None:
@@ -397,4 +398,5 @@ class World:
             host.clock,
             Tuning(poll_s=0.25, poll_hot_s=0.1, facts_every_s=0.5, history_settles_s=2.0),
         )
+        venue.remember(entry.order_id for entry in self.journals[config.account].unresolved())
         return WitnessedVenue(venue, host.cable, self.witness)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
 import uvicorn
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.event_loop import run_loop
 from argos_common.runtime.log import Append, CreateOnce, Mine
 from argos_common.wire import subjects
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from argos_cli.bench.floor_env import event, floor_log, settings
+
+Message = MutableMapping[str, Any]  # as ASGI has it
 
 
 async def main() -> None:
@@ -20,10 +21,15 @@ async def main() -> None:
     clock = SystemClock()
     async with floor_log("floor-http") as log:
 
-        async def take(request: Request) -> Response:
+        async def take(
+            scope: Message,
+            receive: Callable[[], Awaitable[Message]],
+            send: Callable[[Message], Awaitable[None]],
+        ) -> None:
             received_ns = clock.now_ns()
-            await request.body()
-            key = request.path_params["key"]
+            while (await receive()).get("more_body"):
+                pass
+            key = str(scope["path"]).rpartition("/")[2]
             answer = await log.append(
                 Append(
                     subject=subjects.signal("floor", key),
@@ -31,11 +37,13 @@ async def main() -> None:
                     condition=CreateOnce(),
                 )
             )
-            return Response(b"{}", 200 if isinstance(answer, Mine) else 503)
+            status = 200 if isinstance(answer, Mine) else 503
+            headers = [(b"content-length", b"2")]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"{}"})
 
-        app = Starlette(routes=[Route("/floor/{key}", take, methods=["POST"])])
         config = uvicorn.Config(
-            app,
+            take,
             host="127.0.0.1",
             port=settings().http_port,
             http="httptools",

@@ -62,28 +62,39 @@ async def measure_all(
         whole: dict[str, Any] = {}
         if burst:
             screen.say(f"as fast as it can for {seconds:g} s")
-            used = cpu_s(_pids(fleet))
-            whole = await sustained(subject, seconds)
-            whole["cpu_ms_per_signal"] = {
-                name: round((now - used[name]) * 1000 / max(1, whole["finished"]), 2)
-                for name, now in cpu_s(_pids(fleet)).items()
-            }
+            whole = await _sustained(subject, seconds)
         after = memory_mb(_pids(fleet))
         restarts = {state.name: state.restarts for state in fleet.state if state.restarts}
+    memory = [
+        {"process": name, "start_mb": round(mb, 1), "after_mb": round(after.get(name, 0), 1)}
+        for name, mb in before.items()
+    ]
     return {
         "seconds": seconds,
-        "machine": {
-            "cpus": os.cpu_count(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-        },
+        "machine": _machine(),
         "rates": found,
         "sustained": whole,
         "lost": sum(each["lost"] for each in found) + whole.get("lost", 0),
         "restarts": restarts,
-        "memory": [
-            {"process": name, "start_mb": round(mb, 1), "after_mb": round(after.get(name, 0), 1)}
-            for name, mb in before.items()
-        ],
+        "memory": memory,
         "measured_at_ns": clock.now_ns() // NS_PER_S * NS_PER_S,
     }
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpus": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+async def _sustained(subject: Subject, seconds: float) -> dict[str, Any]:
+    pids = _pids(subject.fleet)
+    used = cpu_s(pids)
+    found = await sustained(subject, seconds)
+    signals = max(1, found["finished"])
+    per_signal = {
+        name: round((now - used[name]) * 1000 / signals, 2) for name, now in cpu_s(pids).items()
+    }
+    return found | {"cpu_ms_per_signal": per_signal}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import Annotated
 
 import typer
 from argos_common.domain.errors import BadInput
+from argos_common.runtime.clock import NS_PER_S, SystemClock
 from argos_common.wire.codec import to_plain
 
 from argos_cli.commands.options import JsonOption
@@ -36,7 +36,8 @@ def sim(
         raise BadInput("seeds must be 1 or more, --from 0 or more, and minutes above 0")
     named = [name for name in faults.split(",") if name and name != NONE]
     allowed = check_names(named) if faults else NAMES
-    begun_s = time.perf_counter()
+    clock = SystemClock()
+    begun_ns = clock.monotonic_ns()
     say(f"running {seeds} seeds from {first}")
     outcomes = run_many(
         range(first, first + seeds),
@@ -45,7 +46,7 @@ def sim(
         processes=processes or os.cpu_count() or 1,
     )
     report = report_of(outcomes, allowed, minutes)
-    took_s = time.perf_counter() - begun_s
+    took_s = (clock.monotonic_ns() - begun_ns) / NS_PER_S
     if as_json:
         show_json(
             {"simulation": "PASS" if report.passed else "FAIL"}

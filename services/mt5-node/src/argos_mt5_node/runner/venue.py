@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.ids import OrderId
@@ -65,6 +65,14 @@ class Mt5Venue:
     def capabilities(self) -> Capabilities:
         kind = self._readings.expected.kind
         return Capabilities(kind=kind, self_limiting_close=kind is AccountKind.HEDGING)
+
+    def remember(self, order_ids: Iterable[OrderId]) -> None:
+        """Orders that an earlier process began and had no answer to: their deals are theirs.
+
+        A broker may erase the comment; the magic alone names an order only to whoever expects it.
+        """
+        for order_id in order_ids:
+            self._readings.remember(order_id)
 
     async def place(self, submission: Submission) -> Outcome:
         self._readings.remember(submission.order_id)
