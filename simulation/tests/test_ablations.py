@@ -23,7 +23,6 @@ SEEDS_MAX = 40
         ("seal", 11),
         ("confirmed-append", 9),
         ("fence", 5),
-        ("lease-and-epoch", 6),
     ],
 )
 def test_without_a_safeguard_a_violation_is_found(safeguard: str, violated: int) -> None:

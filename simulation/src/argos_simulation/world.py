@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from argos_bridge.core.state import BridgeState
@@ -20,7 +19,7 @@ from argos_common.runtime.logs import Logger
 from argos_common.runtime.telemetry import NullTelemetry
 from argos_common.testing.memory_bus import MemoryBus
 from argos_common.testing.memory_log import MemoryLog
-from argos_common.wire.codec import from_json, to_plain
+from argos_common.wire.codec import from_json
 from argos_exchange_node.adapters.memory_store import MemoryStore as PaperStore
 from argos_exchange_node.adapters.paper import Faults as PaperFaults
 from argos_exchange_node.adapters.paper import PaperVenue
@@ -44,6 +43,7 @@ from argos_risk.runner.risk import RiskPorts, RiskRunner
 from argos_simulation import fleet
 from argos_simulation.chance import Chance
 from argos_simulation.faults import POINTS, Faults
+from argos_simulation.inputs import Proposals, Snapshots
 from argos_simulation.invariants import Verdict
 from argos_simulation.network import Cable, SimBus, SimLog
 from argos_simulation.nodes import Life, SimNode, Site
@@ -82,45 +82,6 @@ class Service:
     lives: int = 0
     skew_ns: int = 0
     wanted: bool = True
-
-
-class Proposals:
-    """What `fleet.toml` says at this moment; each copy of risk is told what is new to it."""
-
-    def __init__(self) -> None:
-        self.configs: tuple[AccountConfig, ...] = fleet.configs()
-        self.version = 1
-
-    def change(self, configs: tuple[AccountConfig, ...]) -> None:
-        self.configs, self.version = configs, self.version + 1
-
-    def reader(self) -> ProposalsReader:
-        return ProposalsReader(self)
-
-
-class ProposalsReader:
-    """One process's reading of it. Implements risk's port."""
-
-    def __init__(self, source: Proposals) -> None:
-        self._source = source
-        self._seen = 0
-
-    def changed(self) -> tuple[AccountConfig, ...] | None:
-        if self._seen == self._source.version:
-            return None
-        self._seen = self._source.version
-        return self._source.configs
-
-
-@dataclass(slots=True)
-class Snapshots:
-    """The last snapshot of each kind of service: its text, and the entry it stands at."""
-
-    texts: dict[str, tuple[int, str]] = field(default_factory=dict)
-
-    def keep(self, kind: str, sequence: int, state: object) -> None:
-        # As in a file: keys keep their order, for a state may mean something by it.
-        self.texts[kind] = (sequence, json.dumps(to_plain(state)))
 
 
 class World:

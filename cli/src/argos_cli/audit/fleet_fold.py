@@ -9,48 +9,15 @@ from dataclasses import dataclass, field
 
 from argos_common.domain.book import Book, OrderView
 from argos_common.domain.config import AccountConfig
-from argos_common.domain.control import (
-    AccountControl,
-    ConfigApplied,
-    ConfigProposed,
-    FlattenOrdered,
-    KillEngaged,
-    KillReleased,
-    fold_control,
-)
+from argos_common.domain.control import AccountControl, ConfigApplied, Control, fold_control
 from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account
-from argos_common.domain.order import (
-    LIVE,
-    UNRESOLVED,
-    OrderAbsent,
-    OrderAcknowledged,
-    OrderDeclined,
-    OrderFilled,
-    OrderInDoubt,
-    OrderPresumedAbsent,
-    OrderRefused,
-    OrderSealed,
-    OrderSubmitting,
-)
+from argos_common.domain.order import LIVE, UNRESOLVED, OrderEvent
 from argos_common.domain.venue import DealRecorded
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.runtime.log import Entry
 from argos_common.wire.codec import from_json
-
-CONTROL = (KillEngaged, KillReleased, ConfigApplied, ConfigProposed, FlattenOrdered)
-ORDER = (
-    OrderSubmitting,
-    OrderDeclined,
-    OrderAcknowledged,
-    OrderFilled,
-    OrderRefused,
-    OrderInDoubt,
-    OrderSealed,
-    OrderPresumedAbsent,
-    OrderAbsent,
-)
 
 
 @dataclass(slots=True)
@@ -66,11 +33,11 @@ class FleetFold:
     def take(self, entry: Entry, event: Event) -> None:
         """Fold one entry."""
         self.sequence = entry.sequence
-        if isinstance(event, CONTROL):
+        if isinstance(event, Control):
             self._control(entry, event)
         elif isinstance(event, VerdictGiven):
             self.book(event.account).fold_verdict(entry.sequence, event)
-        elif isinstance(event, ORDER):
+        elif isinstance(event, OrderEvent):
             oddity = self.book(event.account).fold_order(event, entry.appended_ns)
             if oddity:
                 self.oddities.append((entry.sequence, oddity))
@@ -106,11 +73,7 @@ class FleetFold:
             if order.state in UNRESOLVED
         )
 
-    def _control(
-        self,
-        entry: Entry,
-        event: KillEngaged | KillReleased | ConfigApplied | ConfigProposed | FlattenOrdered,
-    ) -> None:
+    def _control(self, entry: Entry, event: Control) -> None:
         state = self.control(event.account)
         self.controls[event.account] = fold_control(state, entry.sequence, event)
         if isinstance(event, ConfigApplied):

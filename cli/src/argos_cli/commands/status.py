@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -36,41 +37,76 @@ def is_healthy(document: dict[str, Any]) -> bool:
 
 
 def _show(document: dict[str, Any]) -> None:
-    """The overall word first, then every table and value the monitor gives."""
+    """Can it trade, is it exposed, does the broker agree, what needs a person: in that order."""
     healthy = is_healthy(document)
-    show(f"{str(document.get('status', 'unknown')).upper()}", "good" if healthy else "error")
-    plain: list[tuple[str, object]] = []
-    for key, value in document.items():
-        if key == "status":
-            continue
-        if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
-            _table(key, [{"name": name} | each for name, each in value.items()])
-        elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-            _table(key, value)
-        else:
-            plain.append((key, value))
-    show_table("", ("what", "value"), [(k, _text(v)) for k, v in plain])
-
-
-def _table(title: str, rows: list[dict[str, Any]]) -> None:
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    show_table(
-        title.replace("_", " "),
-        [column.replace("_", " ") for column in columns],
-        [[_text(row.get(column)) for column in columns] for row in rows],
+    word = str(document.get("status", "unknown")).upper()
+    show(f"{word}: {document.get('message', '')}", "good" if healthy else "error")
+    kill = document.get("kill") or {}
+    if kill.get("engaged"):
+        where = "the fleet" if kill.get("fleet") else ", ".join(kill.get("accounts") or ())
+        show(f"KILLED {where}: {kill.get('reason') or 'no reason given'}", "error")
+    show("")
+    _accounts(document.get("accounts") or [])
+    _services(document.get("services") or [])
+    today = document.get("today") or {}
+    show("today     " + ", ".join(f"{_words(key)} {value}" for key, value in today.items()))
+    log = document.get("log") or {}
+    filled = Decimal(str(log.get("used_ratio") or 0)) * 100
+    show(
+        f"log       {log.get('generation', '-')}, {log.get('last_sequence', '-')} entries,"
+        f" {filled:.1f} % full, {'fresh' if log.get('fresh') else 'NOT FRESH'}"
     )
+
+
+def _accounts(accounts: list[dict[str, Any]]) -> None:
+    columns = ("account", "mode", "new risk", "equity", "open", "in doubt", "held", "last fill")
+    rows = []
+    for account in accounts:
+        venue, fill = account.get("venue") or {}, account.get("last_fill")
+        equity = f"{venue.get('equity', '-')} {venue.get('currency', '')}".strip()
+        last = "-"
+        if fill:
+            last = f"{fill['quantity']} {fill['symbol']} at {fill['price']}, {fill['age_seconds']} s ago"
+        rows.append(
+            (
+                account.get("account"),
+                account.get("mode"),
+                _may_open(account, venue),
+                equity,
+                account.get("open_positions"),
+                account.get("in_doubt"),
+                ", ".join(account.get("held_symbols") or ()) or "-",
+                last,
+            )
+        )
+    show_table("", columns, rows)
     show("")
 
 
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case dict():
-            return ", ".join(f"{key} {_text(each)}" for key, each in value.items()) or "-"
-        case list():
-            return ", ".join(_text(each) for each in value) or "-"
-        case _:
-            return str(value)
+def _may_open(account: dict[str, Any], venue: dict[str, Any]) -> str:
+    if account.get("killed"):
+        return "no: killed"
+    if not venue.get("ready"):
+        return f"no: {venue.get('reason') or 'the venue is not heard of'}"
+    if account.get("config_proposal"):
+        return "yes; a configuration waits for approval"
+    return "yes"
+
+
+def _services(services: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            service.get("name"),
+            service.get("state"),
+            f"{service.get('age_ms')} ms",
+            service.get("said"),
+            "-" if service.get("lag") is None else f"{service.get('lag')} entries",
+        )
+        for service in services
+    ]
+    show_table("", ("service", "state", "last heard", "says", "behind the log"), rows)
+    show("")
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")

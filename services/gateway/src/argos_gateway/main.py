@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 
-from argos_common.domain.errors import OurMistake
+from argos_common.runtime.http_server import HttpServer, server_ended
 from argos_common.runtime.logs import hide_value
 from argos_common.runtime.service import Context, run_service
 
 from argos_gateway.adapters.http import Webhook, make_app
-from argos_gateway.adapters.http_server import HttpServer
 from argos_gateway.adapters.limiter import MinuteLimiter
 from argos_gateway.adapters.nats import serve_inject
 from argos_gateway.core.access import Access
@@ -29,12 +28,14 @@ async def gateway(context: Context) -> None:
         access, lambda: opened[0] if opened else None, MinuteLimiter(access.rates), context.clock
     )
     app = make_app(webhook, lambda: bool(opened) and context.connected)
-    server = HttpServer(app, where.host, where.port if port is None else port)
+    server = HttpServer(
+        app, where.host, where.port if port is None else port, service="gateway"
+    )
     context.publish_port("http_port", server.port)
     context.logger.info("listening", host=where.host, port=server.port)
     serving = asyncio.create_task(server.serve())
     try:
-        await context.run_until_stopped(_take_in(context, access, opened), _ended(serving))
+        await context.run_until_stopped(_take_in(context, access, opened), server_ended(serving))
     finally:
         server.close()
         await serving
@@ -56,13 +57,6 @@ async def _take_in(context: Context, access: Access, opened: list[Intake]) -> No
     await serve_inject(context.bus, intake, context.clock)
     context.pulse.state, context.pulse.ready = "running", True
     await intake.watch_log()
-
-
-async def _ended(serving: asyncio.Task[None]) -> None:
-    """Fails when the server ends by itself."""
-    await asyncio.wait({serving})
-    serving.result()
-    raise OurMistake("the HTTP server ended by itself")
 
 
 def run() -> int:

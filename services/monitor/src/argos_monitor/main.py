@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 
-from argos_common.domain.errors import OurMistake
+from argos_common.runtime.http_server import HttpServer, server_ended
 from argos_common.runtime.service import Context, run_service
 from prometheus_client import generate_latest
 
 from argos_monitor.adapters.http import make_app
-from argos_monitor.adapters.http_server import HttpServer
 from argos_monitor.adapters.ledger_sql import SqlLedgerReader
 from argos_monitor.core.status import waiting_status
 from argos_monitor.runner import Monitor
@@ -29,12 +28,12 @@ async def main(context: Context) -> None:
     )
     opened: list[Monitor] = []
     port = fleet.monitor.port if environment.monitor_port is None else environment.monitor_port
-    server = HttpServer(app, fleet.monitor.host, port)
+    server = HttpServer(app, fleet.monitor.host, port, service="monitor")
     context.publish_port("http_port", server.port)
     context.logger.info("listening", host=fleet.monitor.host, port=server.port)
     serving = asyncio.create_task(server.serve())
     try:
-        await context.run_until_stopped(_watch(context, opened), _ended(serving))
+        await context.run_until_stopped(_watch(context, opened), server_ended(serving))
     finally:
         server.close()
         await serving
@@ -57,13 +56,6 @@ async def _watch(context: Context, opened: list[Monitor]) -> None:
     )
     opened.append(monitor)
     await monitor.run()
-
-
-async def _ended(serving: asyncio.Task[None]) -> None:
-    """Fails when the server ends by itself."""
-    await asyncio.wait({serving})
-    serving.result()
-    raise OurMistake("the HTTP server ended by itself")
 
 
 def run() -> int:

@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-from argos_common.domain.control import (
-    ConfigApplied,
-    ConfigProposed,
-    FlattenOrdered,
-    KillEngaged,
-    KillReleased,
-)
-from argos_common.domain.order import (
-    OrderAbsent,
-    OrderAcknowledged,
-    OrderDeclined,
-    OrderFilled,
-    OrderInDoubt,
-    OrderPresumedAbsent,
-    OrderRefused,
-    OrderSealed,
-    OrderSubmitting,
-)
+from argos_common.domain.control import Control
+from argos_common.domain.order import OrderEvent
 from argos_common.domain.reconcile import (
     AlertRaised,
     DiscrepancyFound,
@@ -34,20 +18,8 @@ Event = (
     SignalAccepted
     | SignalRefused
     | VerdictGiven
-    | KillEngaged
-    | KillReleased
-    | ConfigApplied
-    | ConfigProposed
-    | FlattenOrdered
-    | OrderSubmitting
-    | OrderDeclined
-    | OrderAcknowledged
-    | OrderFilled
-    | OrderRefused
-    | OrderInDoubt
-    | OrderSealed
-    | OrderPresumedAbsent
-    | OrderAbsent
+    | Control
+    | OrderEvent
     | DealRecorded
     | NodeConfirmed
     | OrderMatched

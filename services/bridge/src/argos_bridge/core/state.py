@@ -23,10 +23,7 @@ from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import (
     AccountControl,
     ConfigApplied,
-    ConfigProposed,
-    FlattenOrdered,
-    KillEngaged,
-    KillReleased,
+    Control,
     fold_control,
 )
 from argos_common.domain.event import Event
@@ -34,15 +31,8 @@ from argos_common.domain.ids import Account, OrderId, Symbol, TradeId
 from argos_common.domain.order import (
     LIVE,
     UNRESOLVED,
-    OrderAbsent,
-    OrderAcknowledged,
     OrderDeclined,
     OrderEvent,
-    OrderFilled,
-    OrderInDoubt,
-    OrderPresumedAbsent,
-    OrderRefused,
-    OrderSealed,
     OrderState,
     OrderSubmitting,
 )
@@ -167,30 +157,14 @@ class BridgeState:
         match event:
             case VerdictGiven():
                 self.account(event.account).fold_verdict(sequence, event)
-            case (
-                OrderSubmitting()
-                | OrderDeclined()
-                | OrderAcknowledged()
-                | OrderFilled()
-                | OrderRefused()
-                | OrderInDoubt()
-                | OrderSealed()
-                | OrderPresumedAbsent()
-                | OrderAbsent()
-            ):
+            case _ if isinstance(event, OrderEvent):
                 return event.account, self.account(event.account).fold_order(event, at_ns)
             case DealRecorded():
                 self.account(event.account).fold_deal(event)
             case NodeConfirmed():
                 state = self.account(event.account)
                 state.confirmed_epoch = max(state.confirmed_epoch, event.epoch)
-            case (
-                KillEngaged()
-                | KillReleased()
-                | ConfigApplied()
-                | ConfigProposed()
-                | FlattenOrdered()
-            ):
+            case _ if isinstance(event, Control):
                 state = self.account(event.account)
                 state.control = fold_control(state.control, sequence, event)
                 if isinstance(event, ConfigApplied):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argos_common.domain.book import OrderView
 from argos_common.domain.errors import ArgosError
 from argos_common.domain.ids import OrderId
-from argos_common.domain.order import OrderEvent
+from argos_common.domain.order import OrderEvent, next_state
 from argos_common.domain.venue import NodeConfirmed
 from argos_common.runtime.clock import NS_PER_S
 from argos_common.wire import subjects
@@ -42,9 +42,12 @@ class Watch:
                 filled = of_deals(desk.state, order, now_ns)
                 if filled is not None:
                     found.append(filled)
+            proposed = False
             for event in found:
-                await desk.propose(event.order_id, event)
-            if not found:
+                if self._still_says_something(event):
+                    await desk.propose(event.order_id, event)
+                    proposed = True
+            if not proposed:
                 await desk.watch_wake.wait(None if next_ns is None else next_ns - now_ns)
 
     async def doubts(self) -> None:
@@ -139,6 +142,11 @@ class Watch:
             doubtful_s=round(since_s, 3),
         )
         await desk.propose(order_id, event)
+
+    def _still_says_something(self, event: OrderEvent) -> bool:
+        """Whether an event that was found a while ago is still possible: appends take their time."""
+        order = self._desk.state.book.orders.get(event.order_id)
+        return order is not None and next_state(order.state, event) is not None
 
     def _orders(self, ids: dict[OrderId, bool]) -> list[OrderView]:
         orders = self._desk.state.book.orders

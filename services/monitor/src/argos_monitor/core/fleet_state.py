@@ -13,10 +13,7 @@ from argos_common.domain.book import Book, OrderView
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import (
     AccountControl,
-    ConfigApplied,
-    ConfigProposed,
-    FlattenOrdered,
-    KillEngaged,
+    Control,
     KillReleased,
     Scope,
     fold_control,
@@ -24,15 +21,10 @@ from argos_common.domain.control import (
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account
 from argos_common.domain.order import (
-    OrderAbsent,
     OrderAcknowledged,
-    OrderDeclined,
     OrderEvent,
     OrderFilled,
-    OrderInDoubt,
-    OrderPresumedAbsent,
     OrderRefused,
-    OrderSealed,
     OrderState,
     OrderSubmitting,
     RefusalClass,
@@ -146,29 +138,13 @@ class FleetState:
             case VerdictGiven():
                 self.today.verdicts += 1
                 self.account(event.account).book.fold_verdict(sequence, event)
-            case (
-                KillEngaged()
-                | KillReleased()
-                | ConfigApplied()
-                | ConfigProposed()
-                | FlattenOrdered()
-            ):
+            case _ if isinstance(event, Control):
                 self._control(sequence, event)
             case DealRecorded() | OrderMatched() | DiscrepancyFound() | DiscrepancyResolved():
                 self._reconciled(sequence, event)
             case AlertRaised():
                 self.notices.pop(event.alert_id, None)
-            case (
-                OrderSubmitting()
-                | OrderDeclined()
-                | OrderAcknowledged()
-                | OrderFilled()
-                | OrderRefused()
-                | OrderInDoubt()
-                | OrderSealed()
-                | OrderPresumedAbsent()
-                | OrderAbsent()
-            ):
+            case _ if isinstance(event, OrderEvent):
                 self._order(sequence, appended_ns, event)
             case _:
                 pass
@@ -199,11 +175,7 @@ class FleetState:
             case DiscrepancyResolved():
                 state.discrepancies.pop(event.discrepancy_id, None)
 
-    def _control(
-        self,
-        sequence: int,
-        event: KillEngaged | KillReleased | ConfigApplied | ConfigProposed | FlattenOrdered,
-    ) -> None:
+    def _control(self, sequence: int, event: Control) -> None:
         state = self.account(event.account)
         state.control = fold_control(state.control, sequence, event)
         if isinstance(event, KillReleased):

@@ -19,15 +19,12 @@ from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, TradeId
 from argos_common.domain.order import (
     Hops,
-    OrderAbsent,
     OrderAcknowledged,
     OrderDeclined,
     OrderEvent,
     OrderFilled,
     OrderInDoubt,
-    OrderPresumedAbsent,
     OrderRefused,
-    OrderSealed,
     OrderState,
     OrderSubmitting,
     next_state,
@@ -60,18 +57,6 @@ from argos_reconciler.core.rows import (
     verdict_row,
 )
 
-ORDER_EVENTS = (
-    OrderSubmitting,
-    OrderDeclined,
-    OrderAcknowledged,
-    OrderFilled,
-    OrderRefused,
-    OrderInDoubt,
-    OrderSealed,
-    OrderPresumedAbsent,
-    OrderAbsent,
-)
-
 
 @dataclass(slots=True)
 class Wanted:
@@ -90,16 +75,6 @@ def wanted(items: Iterable[Item]) -> Wanted:
             case OrderSubmitting() | OrderDeclined() | OrderMatched() as event:
                 keys.orders[event.account, event.order_id] = None
                 keys.trades[event.trade_id, event.account] = None
-            case (
-                OrderAcknowledged()
-                | OrderFilled()
-                | OrderRefused()
-                | OrderInDoubt()
-                | OrderSealed()
-                | OrderPresumedAbsent()
-                | OrderAbsent() as event
-            ):
-                keys.orders[event.account, event.order_id] = None
             case VerdictGiven() as event:
                 for leg in event.legs:
                     keys.trades[leg.trade_id, event.account] = None
@@ -107,6 +82,8 @@ def wanted(items: Iterable[Item]) -> Wanted:
                 keys.trades[event.trade_id, event.account] = None
             case DiscrepancyFound() | DiscrepancyResolved() as event:
                 keys.discrepancies[event.discrepancy_id] = None
+            case event if isinstance(event, OrderEvent):
+                keys.orders[event.account, event.order_id] = None
             case _:
                 pass
     return keys
@@ -153,17 +130,7 @@ def fold(rows: Rows, item: Item) -> None:
             _resolved(rows, item, event)
         case AlertRaised():
             rows.add("alerts", alert_row(item.sequence, event))
-        case (
-            OrderSubmitting()
-            | OrderDeclined()
-            | OrderAcknowledged()
-            | OrderFilled()
-            | OrderRefused()
-            | OrderInDoubt()
-            | OrderSealed()
-            | OrderPresumedAbsent()
-            | OrderAbsent()
-        ):
+        case _ if isinstance(event, OrderEvent):
             _order(rows, item, event)
         case _:
             pass
@@ -177,7 +144,7 @@ def _text(event: Event | None, name: str) -> str | None:
 def _trade_of(rows: Rows, event: Event | None) -> str | None:
     """The trade an entry belongs to; some events name only the order, or the discrepancy."""
     named = _text(event, "trade_id")
-    if named is None and isinstance(event, ORDER_EVENTS):
+    if named is None and isinstance(event, OrderEvent):
         row = rows.orders.get((event.account, event.order_id))
         return str(row["trade_id"]) if row is not None else None
     if isinstance(event, DiscrepancyResolved):

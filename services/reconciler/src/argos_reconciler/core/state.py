@@ -14,18 +14,7 @@ from argos_common.domain.book import Book
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, Symbol
-from argos_common.domain.order import (
-    OrderAbsent,
-    OrderAcknowledged,
-    OrderDeclined,
-    OrderEvent,
-    OrderFilled,
-    OrderInDoubt,
-    OrderPresumedAbsent,
-    OrderRefused,
-    OrderSealed,
-    OrderSubmitting,
-)
+from argos_common.domain.order import OrderEvent, OrderSubmitting
 from argos_common.domain.reconcile import (
     DiscrepancyFound,
     DiscrepancyKind,
@@ -115,16 +104,7 @@ class State:
                     self.receipts.of(event.cause_id),
                     state.instruments.get(event.symbol),
                 )
-            case (
-                OrderDeclined()
-                | OrderAcknowledged()
-                | OrderFilled()
-                | OrderRefused()
-                | OrderInDoubt()
-                | OrderSealed()
-                | OrderPresumedAbsent()
-                | OrderAbsent()
-            ):
+            case _ if isinstance(event, OrderEvent):
                 state = self.account(event.account)
                 self._order(state, event, appended_ns)
                 state.matcher.fold_order(event, appended_ns)

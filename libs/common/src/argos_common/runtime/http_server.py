@@ -1,14 +1,15 @@
-"""The HTTP server around the application: uvicorn on a socket of ours."""
+"""The HTTP server around an application: uvicorn on a socket of ours, one process, no access log."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
+
 from argos_common.domain.errors import OurMistake
-from fastapi import FastAPI
 
 
 class _Server(uvicorn.Server):
@@ -20,10 +21,17 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves an application on an address until `close`."""
+    """Serves an ASGI application on an address until `close`.
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        self._socket = _listen(host, port)
+    `service` is who serves: its section of the fleet file is where the port comes from. Raises
+    OurMistake when the address cannot be listened on. HTTP is parsed by httptools if it is
+    installed.
+    """
+
+    def __init__(
+        self, app: Callable[..., Awaitable[None]], host: str, port: int, *, service: str
+    ) -> None:
+        self._socket = _listen(host, port, service)
         self.port = int(self._socket.getsockname()[1])
         self._server = _Server(
             uvicorn.Config(
@@ -47,7 +55,14 @@ class HttpServer:
         self._server.should_exit = True
 
 
-def _listen(host: str, port: int) -> socket.socket:
+async def server_ended(serving: asyncio.Task[None]) -> None:
+    """Fails when the server that `serving` runs ends by itself."""
+    await asyncio.wait({serving})
+    serving.result()
+    raise OurMistake("the HTTP server ended by itself")
+
+
+def _listen(host: str, port: int, service: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,8 +72,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise OurMistake(
-            f"the monitor cannot listen on {host}:{port} ({error.strerror}): free the port, or"
-            " change monitor.port in fleet.toml"
+            f"the {service} cannot listen on {host}:{port} ({error.strerror}): free the port, or"
+            f" change {service}.port in fleet.toml"
         ) from None
     listener.setblocking(False)  # noqa: FBT003  # the standard library's signature
     return listener

@@ -1,0 +1,67 @@
+"""What `argos status` says to a person, in order of what matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from argos_cli.commands.status import _show
+
+ACCOUNT: dict[str, Any] = {
+    "account": "mt5-hedge",
+    "mode": "paper",
+    "killed": False,
+    "venue": {"ready": True, "reason": "", "equity": "99998.95", "currency": "USD"},
+    "open_positions": 1,
+    "in_doubt": 0,
+    "held_symbols": ["EURUSD"],
+    "config_proposal": None,
+    "last_fill": None,
+}
+DOCUMENT: dict[str, Any] = {
+    "status": "online",
+    "healthy": True,
+    "message": "Fleet running normally",
+    "accounts": [ACCOUNT],
+    "services": [
+        {"name": "risk", "state": "late", "age_ms": 6012, "said": "running", "sequence": 3, "lag": 2}
+    ],
+    "kill": {"engaged": False},
+    "today": {"signals": 4, "refused_at_door": 1},
+    "log": {"generation": "g1", "last_sequence": 5, "used_ratio": "0.25", "fresh": False},
+}
+
+
+def said(capsys: pytest.CaptureFixture[str], **changes: object) -> str:
+    _show(DOCUMENT | changes)
+    return capsys.readouterr().out
+
+
+def test_the_word_comes_first_and_a_stale_log_shouts(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys)
+    assert text.splitlines()[0] == "ONLINE: Fleet running normally"
+    assert "25.0 % full, NOT FRESH" in text
+    assert "late" in text
+    assert "2 entries" in text
+    assert "KILLED" not in text
+
+
+def test_a_kill_is_named_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    kill = {"engaged": True, "fleet": False, "accounts": ["mt5-hedge"], "reason": "drill"}
+    assert "KILLED mt5-hedge: drill" in said(capsys, kill=kill)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"killed": True}, "no: killed"),
+        ({"venue": {"ready": False, "reason": "trading is off"}}, "no: trading is off"),
+        ({"venue": None}, "no: the venue is not heard of"),
+        ({"config_proposal": "abc"}, "a configuration waits for approval"),
+    ],
+)
+def test_it_says_whether_new_risk_may_start_and_why_not(
+    capsys: pytest.CaptureFixture[str], change: dict[str, Any], words: str
+) -> None:
+    text = said(capsys, accounts=[ACCOUNT | change])
+    assert words in " ".join(text.split())
