@@ -14,7 +14,6 @@ from argos_cli.audit.fleet_fold import FleetFold
 from argos_cli.audit.promises import Audit
 from argos_cli.audit.replay import replay_record
 from argos_cli.audit.trades import matching_trades, since_ms, timeline, trade_rows
-from argos_cli.audit.words import sentence
 from argos_cli.client.history import Recorded, read_recording, recorded, write_recording
 from argos_common.domain.control import ConfigApplied, KillEngaged, Scope
 from argos_common.domain.errors import BadInput
@@ -36,6 +35,7 @@ from argos_common.domain.verdict import (
 from argos_common.runtime.log import Entry
 from argos_common.runtime.settings import account_document, load_fleet
 from argos_common.wire import codec, subjects
+from argos_monitor.core.words import sentence
 
 FLEET_TOML = Path(__file__).resolve().parents[2] / "fleet.toml"
 ACCOUNT = Account("mt5-hedge")

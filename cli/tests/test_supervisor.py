@@ -17,6 +17,7 @@ from argos_common.domain.errors import OurMistake
 from argos_common.runtime.fleet import Fleet
 from argos_common.runtime.nats_connection import NatsSettings, connect
 from argos_common.runtime.nats_log import NatsLog
+from argos_common.testing.waiting import until
 
 FLEET_TOML = Path(__file__).resolve().parents[2] / "fleet.toml"
 SMALL_SERVICE = """
@@ -53,12 +54,6 @@ def make(state: Path, said: list[str], *scripts: tuple[str, str]) -> EmbeddedFle
     return EmbeddedFleet(
         FLEET_TOML, state, ports=NO_PORTS, say=said.append, planner=small_fleet(*chosen)
     )
-
-
-async def until(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not true():  # noqa: ASYNC110  # processes set no event of ours
-            await asyncio.sleep(0.02)
 
 
 async def tail(fleet: EmbeddedFleet) -> int:

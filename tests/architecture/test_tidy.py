@@ -20,7 +20,7 @@ TEXT_SUFFIXES = {
 }  # fmt: skip
 NOT_OURS = {
     ".git", ".venv", ".tools", ".argos", ".hypothesis", ".import_linter_cache", ".mypy_cache",
-    ".pytest_cache", ".ruff_cache", "__pycache__",
+    ".pytest_cache", ".ruff_cache", "__pycache__", "runs",
 }  # fmt: skip
 
 FUNCTION_LINES_MAX = 60
@@ -28,7 +28,7 @@ FILE_LINES_MAX = 400
 TEST_FILE_LINES_MAX = 600
 INITS_WITH_CODE = {ROOT / "libs/common/src/argos_common/__init__.py"}
 
-MACHINE_PATH = re.compile(r"(?<![\w.\-])/(?:work|root|tmp/argos)/")
+MACHINE_PATH = re.compile(r"(?<![\w.\-])/(?:work|root|home/\w+)/")
 TYPE_IGNORE = re.compile(r"#\s*type:\s*ignore(?:\[[\w, \-]+\])?(?P<rest>.*)")
 NOQA = re.compile(r"#\s*noqa\b(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<rest>.*)")
 REASON = re.compile(r"\w+\W+\w+")  # at least two words

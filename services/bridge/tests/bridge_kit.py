@@ -12,15 +12,15 @@ from decimal import Decimal
 from argos_bridge.core.claim import next_step
 from argos_bridge.core.state import AccountState, BridgeState
 from argos_bridge.core.step import Moment, Step
-from argos_common.domain.config import AccountConfig, Limits, SymbolRoute
+from argos_common.domain.config import AccountConfig, Limits
 from argos_common.domain.control import ConfigApplied, KillEngaged, KillReleased, Scope
 from argos_common.domain.event import Event
-from argos_common.domain.ids import Account, OrderId, SignalId, Strategy, Symbol, TradeId, order_id
-from argos_common.domain.instrument import AccountKind, Instrument
+from argos_common.domain.ids import OrderId, SignalId, TradeId, order_id
+from argos_common.domain.instrument import AccountKind
 from argos_common.domain.node import AccountFacts
 from argos_common.domain.order import OrderFilled, OrderRefused, OrderSubmitting, RefusalClass
 from argos_common.domain.side import Side
-from argos_common.domain.venue import Deal, DealEntry, DealReason, DealRecorded
+from argos_common.domain.venue import DealEntry, DealRecorded
 from argos_common.domain.verdict import (
     Change,
     Decision,
@@ -30,48 +30,29 @@ from argos_common.domain.verdict import (
     Origin,
     VerdictGiven,
 )
+from argos_common.testing import builders
 from argos_common.wire.codec import from_json, to_json
 
 D = Decimal
 S = 1_000_000_000
 NOW = 1_767_323_045 * S
-DEMO = Account("demo")
-EURUSD = Symbol("EURUSD")
-TREND = Strategy("trend")
+DEMO, EURUSD, TREND = builders.DEMO, builders.EURUSD, builders.TREND
 T1 = TradeId("11111111-1111-4111-8111-111111111111")
 T2 = TradeId("22222222-2222-4222-8222-222222222222")
-INSTRUMENT = Instrument(
-    symbol=EURUSD,
-    venue_symbol="EURUSD.x",
-    quantity_min=D("0.01"),
-    quantity_max=D(100),
-    quantity_step=D("0.01"),
-    price_tick=D("0.00001"),
-    contract_size=D(100000),
-    quote_currency="USD",
-    quote_to_account=D(1),
-)
+INSTRUMENT = replace(builders.INSTRUMENT, venue_symbol="EURUSD.x")
 
 
 def config(kind: AccountKind = AccountKind.HEDGING, **changes: int) -> AccountConfig:
-    base = AccountConfig(
-        account=DEMO,
-        node="n1",
-        kind=kind,
-        currency="USD",
-        live=False,
-        limits=Limits(
-            order_quantity_max=D(10),
-            order_value_max=D(1000000),
-            open_positions_max=100,
-            daily_loss_max=D(1000),
-            account_value_max=D(10000000),
-            risk_percent_max=D(2),
-        ),
-        strategies=(),
-        symbols=(SymbolRoute(symbol=EURUSD, venue_symbol="EURUSD.x"),),
+    limits = Limits(
+        order_quantity_max=D(10),
+        order_value_max=D(1000000),
+        open_positions_max=100,
+        daily_loss_max=D(1000),
+        account_value_max=D(10000000),
+        risk_percent_max=D(2),
     )
-    return replace(base, **changes)  # type: ignore[arg-type]  # durations only
+    base = builders.account_config(limits, node="n1", venue_symbol="EURUSD.x")
+    return replace(base, kind=kind, **changes)  # type: ignore[arg-type]  # durations only
 
 
 def applied(what: AccountConfig) -> ConfigApplied:
@@ -212,24 +193,17 @@ def deal(
     side = Side.SELL if out else Side.BUY
     return DealRecorded(
         account=DEMO,
-        deal=Deal(
-            deal_id=number or f"d-{order}",
-            venue_order_id=f"v-{order}",
-            venue_position_id=position,
-            symbol=EURUSD,
-            venue_symbol="EURUSD.x",
-            side=side,
-            entry=DealEntry.OUT if out else DealEntry.IN,
-            reason=DealReason.OURS,
-            quantity=D(quantity),
-            price=D("1.1"),
-            commission=D(0),
-            swap=D(0),
-            fee=D(0),
-            profit=D(0),
-            position_delta=side.sign * D(quantity),
-            venue_time_ns=NOW,
+        deal=builders.deal(
+            number or f"d-{order}",
+            D(quantity),
+            side,
+            D("1.1"),
+            at_ns=NOW,
             order_id=order,
+            venue_order_id=f"v-{order}",
+            position=position,
+            entry=DealEntry.OUT if out else DealEntry.IN,
+            venue_symbol="EURUSD.x",
         ),
         trade_id=trade,
         how="tag",

@@ -320,7 +320,10 @@ class FakeNode:
         raise NodeUnavailable("not asked for here")
 
     async def deals(self, account: Account, since_ns: int) -> Deals:
-        raise NodeUnavailable("not asked for here")
+        if self.away:
+            raise NodeUnavailable("the node is away")
+        listed = tuple(made for made in self._deals if made.venue_time_ns >= since_ns)
+        return Deals(deals=listed, complete=True)
 
     async def events(self, account: Account, since_ns: int) -> AsyncIterator[VenueEvent]:
         if self.away:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from argos_common.domain.config import AccountConfig, Limits, SymbolRoute
+from argos_common.domain.config import AccountConfig, Limits
 from argos_common.domain.control import ConfigApplied
 from argos_common.domain.event import Event
 from argos_common.domain.ids import (
@@ -18,8 +18,6 @@ from argos_common.domain.ids import (
     OrderId,
     SignalId,
     Source,
-    Strategy,
-    Symbol,
     TradeId,
     external_trade_id,
     magic,
@@ -67,6 +65,7 @@ from argos_common.domain.verdict import (
 from argos_common.lasthop.contract import NodeUnavailable
 from argos_common.runtime.log import Entry
 from argos_common.runtime.settings import account_document
+from argos_common.testing import builders
 from argos_common.wire import codec, subjects
 from argos_reconciler.core.rows import Item
 
@@ -75,28 +74,11 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 ONE = D(1)
 NOW = 1_800_000_000 * SECOND
-DEMO = Account("demo")
-EURUSD = Symbol("EURUSD")
-TREND = Strategy("trend")
+DEMO, EURUSD, TREND = builders.DEMO, builders.EURUSD, builders.TREND
+INSTRUMENT = builders.INSTRUMENT
 
-INSTRUMENT = Instrument(
-    symbol=EURUSD,
-    venue_symbol="EURUSD",
-    quantity_min=D("0.01"),
-    quantity_max=D(100),
-    quantity_step=D("0.01"),
-    price_tick=D("0.00001"),
-    contract_size=D(100000),
-    quote_currency="USD",
-    quote_to_account=D(1),
-)
-CONFIG = AccountConfig(
-    account=DEMO,
-    node="mt5",
-    kind=AccountKind.HEDGING,
-    currency="USD",
-    live=False,
-    limits=Limits(
+CONFIG = builders.account_config(
+    Limits(
         order_quantity_max=D(5),
         order_value_max=D(500000),
         open_positions_max=10,
@@ -104,8 +86,7 @@ CONFIG = AccountConfig(
         account_value_max=D(1000000),
         risk_percent_max=D(2),
     ),
-    strategies=(),
-    symbols=(SymbolRoute(symbol=EURUSD, venue_symbol="EURUSD"),),
+    node="mt5",
 )
 
 
@@ -264,24 +245,19 @@ def deal(
     reason: DealReason = DealReason.OURS,
 ) -> Deal:
     amount = asked.quantity if quantity is None else quantity
-    return Deal(
-        deal_id=name,
+    return builders.deal(
+        name,
+        amount,
+        asked.side,
+        D(price),
+        at_ns=asked.claimed_at_ns + 8 * MS,
+        order_id=asked.order_id if tagged else None,
         venue_order_id=venue_order,
-        venue_position_id=asked.position_ref or position,
-        symbol=asked.symbol,
-        venue_symbol="EURUSD",
-        side=asked.side,
+        position=asked.position_ref or position,
         entry=DealEntry.IN if asked.effect is Effect.OPEN else DealEntry.OUT,
         reason=reason,
-        quantity=amount,
-        price=D(price),
         commission=D("-3.5"),
-        swap=D(0),
-        fee=D(0),
-        profit=D(0),
-        position_delta=asked.side.sign * amount,
-        venue_time_ns=asked.claimed_at_ns + 8 * MS,
-        order_id=asked.order_id if tagged else None,
+        symbol=asked.symbol,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from argos_common.domain.config import AccountConfig, Limits, StrategyRoute, SymbolRoute
+from argos_common.domain.config import AccountConfig, Limits, StrategyRoute
 from argos_common.domain.control import (
     ConfigApplied,
     FlattenOrdered,
@@ -25,13 +25,11 @@ from argos_common.domain.ids import (
     OrderId,
     SignalId,
     Source,
-    Strategy,
     Symbol,
     TradeId,
     order_id,
     signal_id,
 )
-from argos_common.domain.instrument import AccountKind, Instrument
 from argos_common.domain.node import AccountFacts
 from argos_common.domain.order import (
     OrderDeclined,
@@ -44,20 +42,19 @@ from argos_common.domain.order import (
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind
 from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, QuantityRule, SignalAccepted
-from argos_common.domain.venue import Deal, DealEntry, DealReason, DealRecorded, Quote
+from argos_common.domain.venue import DealEntry, DealRecorded, Quote
 from argos_common.domain.verdict import Effect, Facts, Leg, VerdictGiven
 from argos_common.runtime.log import Entry
+from argos_common.testing import builders
 from argos_common.wire import codec
+from argos_common.wire.documents import read_config
 from argos_risk.core.decide import decide
 from argos_risk.core.state import AccountRisk, RiskState, fold, next_cause
-from argos_risk.runner.risk import read_config
 
 D = Decimal
 NS_PER_S = 1_000_000_000
 NOW = 1_767_323_045 * NS_PER_S
-DEMO = Account("demo")
-EURUSD = Symbol("EURUSD")
-TREND = Strategy("trend")
+DEMO, EURUSD, TREND = builders.DEMO, builders.EURUSD, builders.TREND
 LIMITS = Limits(
     order_quantity_max=D(2),
     order_value_max=D(250_000),
@@ -74,28 +71,8 @@ ROUTE = StrategyRoute(
     quantity=D("0.10"),
     require_stop=False,
 )
-CONFIG = AccountConfig(
-    account=DEMO,
-    node="node",
-    kind=AccountKind.HEDGING,
-    currency="USD",
-    live=False,
-    limits=LIMITS,
-    strategies=(ROUTE,),
-    symbols=(SymbolRoute(symbol=EURUSD, venue_symbol="EURUSD.x"),),
-)
-INSTRUMENT = Instrument(
-    symbol=EURUSD,
-    venue_symbol="EURUSD.x",
-    quantity_min=D("0.01"),
-    quantity_max=D(100),
-    quantity_step=D("0.01"),
-    price_tick=D("0.00001"),
-    contract_size=D(100_000),
-    quote_currency="USD",
-    quote_to_account=D(1),
-    stop_distance_min=D("0.0005"),
-)
+CONFIG = builders.account_config(LIMITS, ROUTE, node="node", venue_symbol="EURUSD.x")
+INSTRUMENT = replace(builders.INSTRUMENT, venue_symbol="EURUSD.x", stop_distance_min=D("0.0005"))
 FACTS = Facts(
     now_ns=NOW,
     bid=D("1.1000"),
@@ -175,28 +152,21 @@ def deal(
 ) -> DealRecorded:
     """A deal on record; `external` and money fields by keyword."""
     external = changes.pop("external", False)
-    fields: dict[str, Any] = {
-        "deal_id": f"d{changes.pop('number', 1)}",
-        "venue_order_id": "vo",
-        "venue_position_id": "p1",
-        "symbol": EURUSD,
-        "venue_symbol": "EURUSD.x",
-        "side": side,
-        "entry": DealEntry.IN,
-        "reason": DealReason.OURS,
-        "quantity": D(quantity),
-        "price": D("1.1002"),
-        "commission": D(0),
-        "swap": D(0),
-        "fee": D(0),
-        "profit": D(0),
-        "position_delta": D(quantity) * side.sign,
-        "venue_time_ns": NOW,
-        "order_id": order,
-    }
+    made = builders.deal(
+        f"d{changes.pop('number', 1)}",
+        D(quantity),
+        side,
+        D("1.1002"),
+        at_ns=NOW,
+        order_id=order,
+        venue_order_id="vo",
+        position="p1",
+        entry=DealEntry.IN,
+        venue_symbol="EURUSD.x",
+    )
     return DealRecorded(
         account=DEMO,
-        deal=Deal(**fields | changes),
+        deal=replace(made, **changes),
         trade_id=TradeId(trade),
         how="external" if external else "tag",
         external=external,

@@ -26,8 +26,8 @@ from argos_common.runtime.nats_log import NatsLog
 from argos_common.runtime.provision import ensure_stream
 from argos_common.testing.nats_server import running_nats
 from argos_common.wire import codec, subjects
+from argos_common.wire.documents import read_config
 from argos_risk.core.replay import decide_again
-from argos_risk.runner.risk import read_config
 
 from services.risk.tests.risk_kit import signal
 

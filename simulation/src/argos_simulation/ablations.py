@@ -74,6 +74,11 @@ def _unknown_id(self: MemoryStore, once_id: str) -> bool:
     return False
 
 
+def _no_turn(self: Claims, event: Any) -> tuple[Append, ...]:
+    del self, event
+    return ()
+
+
 _OPEN_GATES = tuple(
     gate for gate in gates.GATES if gate.code not in {"lease_not_live", "epoch_old"}
 )
@@ -113,6 +118,11 @@ ABLATIONS: dict[str, Ablation] = {
         "every seal says that the order was never sent",
         ((LastHop, "seal", _seal_says_never),),
         ("venue-answer-lost", "venue-request-lost", "venue-late-fill", "crash-mt5-node"),
+    ),
+    "turn": Ablation(
+        "exits that could do more than close are claimed without a turn",
+        ((Claims, "_turn", _no_turn),),
+        ("two-bridges", "venue-late-deals"),
     ),
     "confirmed-append": Ablation(
         "the gateway takes silence of the log for a yes",

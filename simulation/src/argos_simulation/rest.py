@@ -10,11 +10,11 @@ from argos_common.domain.ids import Account, OrderId, order_id_of_tag, tag
 from argos_common.domain.order import LIVE, OrderEvent, OrderState, next_state
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.wire.codec import to_json
+from argos_common.wire.documents import read_config
 from argos_mt5_node.simulator import constants as mt5
 from argos_risk.core.replay import decide_again
 from argos_risk.core.state import RiskState
 from argos_risk.core.state import fold as fold_risk
-from argos_risk.runner.risk import read_config
 
 from argos_simulation import fleet
 from argos_simulation.world import World

@@ -43,17 +43,12 @@ MAY_BE_HELD = frozenset(
 
 @dataclass(slots=True)
 class Witness:
-    """`tell` writes the story; `now_ns` is true time.
-
-    `one_bridge` False: on a netting account two bridges may claim the exits of two legs at the same
-    moment, and close more than is held until the next exit sees it; so 18 is not asked for there.
-    """
+    """`tell` writes the story; `now_ns` is true time."""
 
     verdict: Verdict
     now_ns: Callable[[], int]
     now_s: Callable[[], float]
     tell: Callable[[str], None]
-    one_bridge: bool = True
     books: dict[Account, Book] = field(default_factory=dict)
     controls: dict[Account, AccountControl] = field(default_factory=dict)
     killed_at_ns: dict[Account, int] = field(default_factory=dict)
@@ -189,8 +184,7 @@ class Witness:
         book.fold_deal(event)
         trade = book.trades.get(event.trade_id)
         side = self.entry_side.get((event.account, event.trade_id))
-        serial = self.one_bridge or event.account != fleet.NET
-        if trade is not None and side is not None and serial:
+        if trade is not None and side is not None:
             self.check(
                 18,
                 f"trade {event.trade_id} on {event.account} holds {trade.position}",

@@ -240,7 +240,6 @@ class World:
             self.add("risk-2", "risk", self._risk)
         if self.faults.has("two-bridges"):
             self.faults.fired["two-bridges"] += 1
-            self.witness.one_bridge = False
             self.add("bridge-2", "bridge", self._bridge)
 
     def _gateway(self, host: Host) -> None:

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from argos_common.domain.book import Book, OrderView
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import AccountControl, ConfigApplied, Control, fold_control
-from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account
 from argos_common.domain.order import LIVE, UNRESOLVED, OrderEvent
 from argos_common.domain.venue import DealRecorded
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.runtime.log import Entry
-from argos_common.wire.codec import from_json
+from argos_common.wire.documents import read_config
 
 
 @dataclass(slots=True)
@@ -77,9 +76,10 @@ class FleetFold:
         state = self.control(event.account)
         self.controls[event.account] = fold_control(state, entry.sequence, event)
         if isinstance(event, ConfigApplied):
-            try:
-                self.configs[event.account] = from_json(AccountConfig, event.document)
-            except WireError:
+            config = read_config(event.document)
+            if config is not None:
+                self.configs[event.account] = config
+            else:
                 self.oddities.append(
                     (entry.sequence, f"the configuration of {event.account} cannot be read")
                 )

@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from argos_common.domain.config import AccountConfig
-from argos_common.domain.errors import BadInput, WireError
+from argos_common.domain.errors import BadInput
 from argos_common.domain.event import Event
 from argos_common.domain.verdict import VerdictGiven
 from argos_common.runtime.log import Entry
-from argos_common.wire.codec import encode, from_json, to_json
+from argos_common.wire.codec import encode, to_json
+from argos_common.wire.documents import read_config
 from argos_risk.core.replay import Mismatch, decide_again
 
 from argos_cli.audit.fleet_fold import FleetFold
@@ -37,14 +37,6 @@ class ReplayReport:
     @property
     def passed(self) -> bool:
         return not self.difference
-
-
-def read_config(document: str) -> AccountConfig | None:
-    """The configuration in a document of the log, None if it cannot be read."""
-    try:
-        return from_json(AccountConfig, document)
-    except WireError:
-        return None
 
 
 def replay_record(items: Sequence[Recorded]) -> ReplayReport:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, OrderId, TradeId
-from argos_common.domain.order import (
-    Hops,
-    OrderAcknowledged,
-    OrderDeclined,
-    OrderFilled,
-    OrderRefused,
-    OrderSubmitting,
-)
+from argos_common.domain.order import OrderDeclined, OrderSubmitting
 from argos_common.domain.reconcile import OrderMatched
 from argos_common.domain.signal import SignalAccepted
 from argos_common.domain.venue import DealEntry, DealRecorded
 from argos_common.domain.verdict import VerdictGiven
+from argos_monitor.core.timeline import Moment, Told, milliseconds, moments_of
 
-from argos_cli.audit.words import sentence
 from argos_cli.client.history import Recorded
-
-NS_PER_MS = Decimal(1_000_000)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,17 +85,6 @@ def trade_rows(items: Iterable[Recorded]) -> list[TradeRow]:
     return list(rows.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """One line of a timeline. `clock` names whose time `at_ns` is."""
-
-    at_ns: int
-    clock: str
-    what: str
-    account: str = ""
-    sequence: int = 0
-
-
 @dataclass(slots=True)
 class _Trace:
     trade_id: str
@@ -112,7 +92,7 @@ class _Trace:
     orders: set[OrderId] = field(default_factory=set)
 
 
-def timeline(items: Iterable[Recorded], trade_id: str) -> list[Moment]:
+def timeline(items: Iterable[Recorded], trade_id: str) -> tuple[Moment, ...]:
     """Everything that belongs to a trade (or to the signal of that id), by time."""
     items = list(items)
     trace = _Trace(trade_id)
@@ -123,13 +103,13 @@ def timeline(items: Iterable[Recorded], trade_id: str) -> list[Moment]:
             trace.causes.add(event.cause_id)
         elif isinstance(event, OrderSubmitting | OrderDeclined) and event.trade_id == trade_id:
             trace.orders.add(event.order_id)
-    moments = [
-        moment
-        for item in items
-        if item.event is not None and _belongs(item.event, trace)
-        for moment in _moments(item.event, item)
-    ]
-    return sorted(moments, key=lambda moment: (moment.at_ns, moment.sequence))
+    return moments_of(
+        [
+            Told(item.entry.sequence, item.entry.appended_ns, item.event)
+            for item in items
+            if item.event is not None and _belongs(item.event, trace)
+        ]
+    )
 
 
 def _belongs(event: Event, trace: _Trace) -> bool:
@@ -144,45 +124,12 @@ def _belongs(event: Event, trace: _Trace) -> bool:
             return getattr(event, "trade_id", None) == trace.trade_id
 
 
-def _moments(event: Event, item: Recorded) -> Iterable[Moment]:
-    entry = item.entry
-    account = getattr(event, "account", "")
-    if isinstance(event, SignalAccepted):
-        if event.fired_at_ns:
-            yield Moment(at_ns=event.fired_at_ns, clock="sender", what="alert fired")
-        yield Moment(at_ns=event.received_at_ns, clock="gateway", what="received by the gateway")
-    if isinstance(event, OrderFilled | OrderAcknowledged | OrderRefused):
-        yield from _hops(event.hops, account)
-    if isinstance(event, DealRecorded):
-        yield Moment(
-            at_ns=event.deal.venue_time_ns, clock="venue", what="executed", account=account
-        )
-    yield Moment(
-        at_ns=entry.appended_ns,
-        clock="log",
-        what=sentence(event),
-        account=account,
-        sequence=entry.sequence,
-    )
-
-
-def _hops(hops: Hops, account: str) -> Iterable[Moment]:
-    for at_ns, what in (
-        (hops.received_ns, "submission received by the node"),
-        (hops.journaled_ns, "journaled by the node"),
-        (hops.called_ns, "venue called"),
-        (hops.returned_ns, "venue answered"),
-    ):
-        if at_ns:
-            yield Moment(at_ns=at_ns, clock="node", what=what, account=account)
-
-
-def since_ms(moments: list[Moment]) -> list[tuple[Moment, Decimal]]:
+def since_ms(moments: Sequence[Moment]) -> list[tuple[Moment, Decimal]]:
     """Each moment with milliseconds since the gateway had the signal (or since the first)."""
     if not moments:
         return []
     start = next((m.at_ns for m in moments if m.clock == "gateway"), moments[0].at_ns)
-    return [(m, (Decimal(m.at_ns - start) / NS_PER_MS).quantize(Decimal("0.001"))) for m in moments]
+    return [(m, milliseconds(m.at_ns - start)) for m in moments]
 
 
 def matching_trades(items: Iterable[Recorded], prefix: str) -> list[str]:

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from argos_common.wire.codec import to_plain
 from argos_common.wire.subjects import PREFIX
+from argos_monitor.core.words import sentence
 
-from argos_cli.audit.words import sentence, tone
+from argos_cli.audit.tone import tone
 from argos_cli.client.history import Recorded, follow, read_now, to_line
 from argos_cli.client.opened import open_fleet
 from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption

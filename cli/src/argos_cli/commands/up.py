@@ -13,8 +13,9 @@ from argos_common.domain.errors import OurMistake
 from argos_common.domain.ids import Source
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.log import LogUnavailable
+from argos_monitor.core.words import sentence
 
-from argos_cli.audit.words import sentence, tone, worth_showing
+from argos_cli.audit.tone import tone, worth_showing
 from argos_cli.client.history import follow
 from argos_cli.client.opened import open_fleet
 from argos_cli.commands.options import (

@@ -11,8 +11,9 @@ from typing import Any
 
 from argos_common.domain.venue import DealReason, DealRecorded
 from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_monitor.core.words import sentence
 
-from argos_cli.audit.words import sentence, tone, worth_showing
+from argos_cli.audit.tone import tone, worth_showing
 from argos_cli.client.history import Recorded
 from argos_cli.client.ledger import check_ledger
 from argos_cli.demo.play import Player

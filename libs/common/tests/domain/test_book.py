@@ -30,7 +30,7 @@ from argos_common.domain.order import (
     RefusalClass,
 )
 from argos_common.domain.side import Side
-from argos_common.domain.venue import Deal, DealEntry, DealReason, DealRecorded
+from argos_common.domain.venue import Deal, DealEntry, DealRecorded
 from argos_common.domain.verdict import (
     Change,
     Decision,
@@ -40,6 +40,7 @@ from argos_common.domain.verdict import (
     Origin,
     VerdictGiven,
 )
+from argos_common.testing import builders
 
 D = Decimal
 A = Account("demo")
@@ -68,24 +69,16 @@ def deal(
     order_id: OrderId | None, quantity: str, *, out: bool = False, ref: str = "p1", number: str = ""
 ) -> Deal:
     side = Side.SELL if out else Side.BUY
-    return Deal(
-        deal_id=number or f"d{order_id}",
-        venue_order_id=f"v{order_id}",
-        venue_position_id=ref,
-        symbol=EURUSD,
-        venue_symbol="EURUSD",
-        side=side,
-        entry=DealEntry.OUT if out else DealEntry.IN,
-        reason=DealReason.OURS,
-        quantity=D(quantity),
-        price=D(1),
-        commission=D(0),
-        swap=D(0),
-        fee=D(0),
-        profit=D(0),
-        position_delta=side.sign * D(quantity),
-        venue_time_ns=1,
+    return builders.deal(
+        number or f"d{order_id}",
+        D(quantity),
+        side,
+        D(1),
+        at_ns=1,
         order_id=order_id,
+        venue_order_id=f"v{order_id}",
+        position=ref,
+        entry=DealEntry.OUT if out else DealEntry.IN,
     )
 
 

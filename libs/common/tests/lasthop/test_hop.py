@@ -197,6 +197,79 @@ async def test_what_another_order_owns_is_no_evidence(stage: Stage) -> None:
     assert own.found
 
 
+@pytest.mark.parametrize("known", ["unheard of", "refused", "sealed"])
+async def test_what_only_looks_like_an_order_that_was_never_sent_is_not_it(
+    stage: Stage, known: str
+) -> None:
+    order = stage.bench.submission("no lease") if known == "refused" else await stage.leased()
+    if known == "refused":
+        assert (await stage.hop.submit(order)).code == "lease_not_live"
+    if known == "sealed":
+        await stage.hop.seal(order.order_id)
+
+    class Somebody(TrialVenue):
+        async def search(self, question: Question) -> Evidence:
+            return Evidence(
+                order_id=question.order_id,
+                conclusive=True,
+                found=True,
+                journal=Journaled.NOTHING,
+                as_of_ns=0,
+                method="fingerprint",
+                done=True,
+                venue_order_id="another program's",
+                filled_quantity=order.quantity,
+                average_price=order.quantity,
+            )
+
+    stage.hop._venue = Somebody(stage.fake)
+
+    evidence = await stage.hop.find(stage.bench.question(order))
+
+    assert (evidence.found, evidence.conclusive) == (False, True)
+    assert evidence.filled_quantity == 0
+    assert (await stage.hop.seal(order.order_id)).never_sent
+
+
+class FullAtTheAnswer(MemoryJournal):
+    """Takes everything but what the venue answered, while `full`."""
+
+    full = True
+
+    def answer(self, outcome: Outcome, *, positions: bool, now_ns: int) -> Kept:
+        if self.full:
+            raise JournalFailed("the disk is full")
+        return super().answer(outcome, positions=positions, now_ns=now_ns)
+
+
+async def test_a_refusal_the_journal_could_not_keep_is_kept_later_and_blocks_nothing(
+    stage: Stage,
+) -> None:
+    class Refusing(TrialVenue):
+        async def place(self, submission: Submission) -> Outcome:
+            return Outcome(
+                order_id=submission.order_id,
+                result=Result.REFUSED,
+                refusal=RefusalClass.REQUOTE,
+                code="REQUOTE",
+            )
+
+    journal = FullAtTheAnswer()
+    stage.hop._journal = AsyncJournal(journal, direct)
+    stage.hop._venue = Refusing(stage.fake)
+    first = await stage.hop.submit(await stage.leased())
+    assert first.result is Result.REFUSED
+
+    journal.full = False
+    stage.hop._venue = stage.venue
+    second = await stage.hop.submit(await stage.leased())
+
+    assert second.result is Result.DONE
+    kept = journal.entry(first.order_id)
+    assert kept is not None
+    assert kept.state is Journaled.ANSWERED
+
+
 async def test_what_the_venue_no_longer_shows_is_found_in_the_journal(stage: Stage) -> None:
     order = await stage.leased()
     await stage.hop.submit(order)

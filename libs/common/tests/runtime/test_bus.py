@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from argos_common.testing.log_contract import PATIENCE_S
 from argos_common.testing.memory_bus import MemoryBus
 from argos_common.testing.nats_server import running_nats
 from argos_common.testing.subject_match import matches
+from argos_common.testing.waiting import until
 
 
 class Buses:
@@ -43,12 +44,6 @@ async def buses(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield Buses(NatsBus(near, note), NatsBus(far, note), failed)
         await near.close()
         await far.close()
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110  # what it waits for has no event
-            await asyncio.sleep(0.005)
 
 
 async def test_messages_reach_every_subscriber_in_order_one_at_a_time(buses: Buses) -> None:

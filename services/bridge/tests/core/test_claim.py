@@ -406,3 +406,20 @@ def test_a_state_survives_a_snapshot() -> None:
     again = from_json(BridgeState, text)
     assert again == world.state
     assert to_json(again) == text
+
+
+def test_a_position_of_somebody_elses_is_closed_also_in_a_symbol_nobody_configured() -> None:
+    world = World()
+    foreign = deal(None, "1", position="77", trade=T2)
+    world.says(
+        replace(
+            foreign,
+            deal=replace(foreign.deal, symbol=ids.Symbol("XAUUSD.m"), venue_symbol="XAUUSD.m"),
+            how="external",
+            external=True,
+        )
+    )
+    world.says(
+        replace(verdict(closing(trade=T2, leg=1)), symbol=ids.Symbol("XAUUSD.m")),
+    )
+    assert world.submits().venue_symbol == "XAUUSD.m"

@@ -321,3 +321,13 @@ def test_deals_wait_for_the_answer_while_it_may_come() -> None:
     world.says(deal(order.order_id, "1"))
     assert of_deals(world.demo, order, NOW) is None
     assert not world.demo.undertold
+
+
+def test_never_sent_by_another_node_than_the_one_it_was_claimed_for_proves_nothing() -> None:
+    case = Case()
+    case.world.says(applied(replace(config(), node="n2")))
+    case.search()
+    sealed = case.seal(never_sent=True)
+    assert isinstance(sealed, OrderSealed)
+    assert not sealed.never_sent
+    assert isinstance(case.next(), int)  # it is settled, and searched for, first

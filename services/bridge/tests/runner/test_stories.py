@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from argos_common.domain.order import (
@@ -14,9 +15,11 @@ from argos_common.domain.order import (
     OrderSubmitting,
 )
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
-from argos_common.runtime.log import Answer, Append, Unknown
+from argos_common.runtime.log import Answer, Append, CreateOnce, Mine, Unknown
+from argos_common.wire import subjects
 
 from services.bridge.tests.bridge_kit import (
+    DEMO,
     T1,
     T2,
     D,
@@ -266,3 +269,41 @@ async def test_a_second_bridge_ends_what_the_first_left(fleet: Fleet) -> None:
     assert doubt.cause == "no outcome within its deadline and grace"
     assert len(fleet.events(OrderSubmitting)) == 1
     assert fleet.events(OrderAbsent) == []
+
+
+async def test_an_order_event_that_cannot_be_read_does_not_stop_the_order(fleet: Fleet) -> None:
+    fleet.node.script = ["hang"]
+    fleet.node.blind = True
+    await fleet.says(verdict(opening()))
+    await fleet.clock.run(0.05)
+    unreadable = Append(
+        subject=subjects.order(DEMO, oid(), 2), data=b"\xff\xff", condition=CreateOnce()
+    )
+    assert isinstance(await fleet.log.append(unreadable), Mine)
+    await fleet.clock.run(12)
+    assert fleet.demo.book.orders[oid()].state.name != "SUBMITTING"
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+async def test_a_deal_that_the_venue_lists_minutes_late_is_asked_for_and_bars_no_exit(
+    fleet: Fleet, restarted: bool
+) -> None:
+    fleet.node.deal_lag_s = 100_000
+    await fleet.says(verdict(opening()))
+    await fleet.clock.run(1)
+    # The venue has filled it and does not list it yet.
+    late = replace(fleet.node._deals.pop(), deal_id="late")
+    await fleet.clock.run(300)
+    fleet.node.deal_lag_s = 0.01
+    await fleet.says(verdict(opening(trade=T2, deadline_s=1000)))
+    await fleet.clock.run(1)
+    if restarted:
+        await fleet.crash(0)
+    fleet.node._deals.append(late)
+    if restarted:
+        await fleet.start()
+    await fleet.clock.run(40)
+    assert fleet.demo.book.trades[T1].position == D(1)
+    await fleet.says(verdict(closing(deadline_s=1000)))
+    await fleet.clock.run(5)
+    assert T1 not in fleet.demo.book.trades

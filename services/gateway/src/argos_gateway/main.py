@@ -28,9 +28,7 @@ async def gateway(context: Context) -> None:
         access, lambda: opened[0] if opened else None, MinuteLimiter(access.rates), context.clock
     )
     app = make_app(webhook, lambda: bool(opened) and context.connected)
-    server = HttpServer(
-        app, where.host, where.port if port is None else port, service="gateway"
-    )
+    server = HttpServer(app, where.host, where.port if port is None else port, service="gateway")
     context.publish_port("http_port", server.port)
     context.logger.info("listening", host=where.host, port=server.port)
     serving = asyncio.create_task(server.serve())

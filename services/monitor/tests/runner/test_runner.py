@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +14,7 @@ from argos_common.domain.reconcile import AlertRaised
 from argos_common.runtime.log import Append, CreateOnce
 from argos_common.testing.memory_bus import MemoryBus
 from argos_common.testing.memory_log import MemoryLog
+from argos_common.testing.waiting import FastClock, until
 from argos_common.wire import codec, subjects
 from argos_monitor.runner import Monitor
 
@@ -26,33 +26,7 @@ from services.reconciler.tests.reconciler_kit import (
     snapshot,
 )
 
-PATIENCE_S = 20
-SPEED = 50
-
-
-class FastClock:
-    """The machine's clock from NOW on, fifty times as fast."""
-
-    def __init__(self) -> None:
-        self._began_ns = time.monotonic_ns()
-
-    def now_ns(self) -> int:
-        return NOW + self.monotonic_ns()
-
-    def monotonic_ns(self) -> int:
-        return (time.monotonic_ns() - self._began_ns) * SPEED
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / SPEED)
-
-
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not done():  # noqa: ASYNC110  # what it waits for has no event of its own
-            await asyncio.sleep(0.005)
-
-
-CLOCK = FastClock()
+CLOCK = FastClock(NOW)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from argos_common.domain.node import Question, Result, Submission
 from argos_common.lasthop.lock import FileLock
 from argos_common.runtime.clock import SystemClock
+from argos_common.testing.waiting import until
 from argos_mt5_node.adapters.worker_terminal import Budgets, end_orphan
 from argos_mt5_node.core.calls import Call
 from argos_mt5_node.ports import CallLost, TerminalDown
@@ -22,12 +23,6 @@ from argos_mt5_node.simulator.harness import HEDGING, ServerProcess
 
 Maker = Callable[..., Submission]
 Asker = Callable[..., Question]
-
-
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not done():  # noqa: ASYNC110 - what it waits for has no event
-            await asyncio.sleep(0.01)
 
 
 async def asks_for_ever(terminal: Any) -> None:

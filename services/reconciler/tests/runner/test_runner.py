@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyResolved,
 from argos_common.runtime.health import Pulse
 from argos_common.runtime.log import Append, CreateOnce
 from argos_common.testing.memory_log import MemoryLog
+from argos_common.testing.waiting import PATIENCE_S, FastClock, until
 from argos_common.wire import codec, subjects
 from argos_reconciler.adapters.memory_ledger import MemoryLedger
 from argos_reconciler.core.rows import Item
@@ -34,31 +34,6 @@ from services.reconciler.tests.reconciler_kit import (
     submitting,
 )
 
-PATIENCE_S = 20
-SPEED = 50
-
-
-class FastClock:
-    """The machine's clock from NOW on, fifty times as fast."""
-
-    def __init__(self) -> None:
-        self._began_ns = time.monotonic_ns()
-
-    def now_ns(self) -> int:
-        return NOW + self.monotonic_ns()
-
-    def monotonic_ns(self) -> int:
-        return (time.monotonic_ns() - self._began_ns) * SPEED
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / SPEED)
-
-
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not done():  # noqa: ASYNC110  # what it waits for has no event of its own
-            await asyncio.sleep(0.005)
-
 
 async def says(log: MemoryLog, *events: Event) -> None:
     for event in events:
@@ -76,7 +51,7 @@ def reconciler(
     log: MemoryLog, node: StandIn | None = None, ledger: MemoryLedger | None = None
 ) -> Reconciler:
     nodes = {"mt5": node or StandIn()}
-    return Reconciler(log=log, clock=FastClock(), ledger=ledger or MemoryLedger(), nodes=nodes)
+    return Reconciler(log=log, clock=FastClock(NOW), ledger=ledger or MemoryLedger(), nodes=nodes)
 
 
 @asynccontextmanager
@@ -92,7 +67,7 @@ async def running(*those: Reconciler) -> AsyncIterator[None]:
 
 @pytest.fixture
 def log() -> MemoryLog:
-    return MemoryLog(FastClock())
+    return MemoryLog(FastClock(NOW))
 
 
 async def test_a_filled_order_is_matched_once_and_the_ledger_has_it(log: MemoryLog) -> None:

@@ -15,9 +15,9 @@ from argos_common.domain.venue import DealEntry
 from argos_common.domain.verdict import Decision, VerdictGiven
 from argos_common.runtime.snapshot import Snapshot, load_snapshot, save_snapshot
 from argos_common.wire import codec
+from argos_common.wire.documents import read_config
 from argos_risk.core.replay import decide_again
 from argos_risk.core.state import RiskState, fold
-from argos_risk.runner.risk import read_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -28,9 +28,10 @@ from argos_common.runtime.log import Append, CreateOnce, Unconditional
 from argos_common.testing.memory_bus import MemoryBus
 from argos_common.testing.memory_log import MemoryLog
 from argos_common.wire import codec, subjects
+from argos_common.wire.documents import read_config
 from argos_risk.core.replay import decide_again
 from argos_risk.ports import FixedProposals, QuietReport
-from argos_risk.runner.risk import RiskPorts, RiskRunner, read_config
+from argos_risk.runner.risk import RiskPorts, RiskRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -399,3 +400,24 @@ async def test_a_kill_that_somebody_else_appended_counts_as_well(scope: Scope) -
         )  # fmt: skip
         await it.until(lambda: it.runners[0].state.accounts[DEMO].control.killed)
         assert (await it.lease()).reason == "the account is killed (fire)"
+
+
+async def test_entries_that_cannot_be_read_do_not_bar_verdicts_and_commands_for_ever() -> None:
+    async with fleet() as it:
+        held = deal("00000000-0000-5000-8000-000000000000", "1", external=True)
+        await it.write(held)
+        for subject in (subjects.control(DEMO), subjects.verdict(DEMO)):
+            await it.log.append(
+                Append(subject=subject, data=b"\xff\xff", condition=Unconditional())
+            )
+        reply = await it.command(CommandKind.FLATTEN)
+        assert reply.sentence == "Flatten ordered on 1 account: everything is being closed."
+        await it.until(lambda: _readable_verdicts(it) == 1)
+
+
+def _readable_verdicts(it: Fleet) -> int:
+    return sum(
+        1
+        for entry in it.log.store.entries
+        if entry.data != b"\xff\xff" and isinstance(codec.decode(entry.data), VerdictGiven)
+    )

@@ -168,6 +168,22 @@ def fold_control(state: AccountControl, sequence: int, event: Control) -> Accoun
             return replace(state, flatten=(*state.flatten, (sequence, event.symbol, event.reason)))
 
 
+def fold_unreadable(state: AccountControl, sequence: int) -> AccountControl:
+    """Take a control event that cannot be read, as from a newer program, for the worst: a kill.
+
+    Its sequence counts, or whoever appends on the head or the fence would be refused for ever. A
+    release of the account opens the latch.
+    """
+    return replace(
+        state,
+        sequence=sequence,
+        epoch=sequence,
+        bars_open_since=sequence,
+        account_killed=True,
+        kill_reason=f"control event {sequence} cannot be read",
+    )
+
+
 def open_leg_is_stale(state: AccountControl, approved_on: int) -> bool:
     """Whether an OPEN leg approved on that control sequence may no longer be submitted."""
     return state.killed or state.bars_open_since > approved_on

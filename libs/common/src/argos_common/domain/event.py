@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argos_common.domain.control import Control
-from argos_common.domain.order import OrderEvent
+from argos_common.domain.order import ExitTurn, OrderEvent
 from argos_common.domain.reconcile import (
     AlertRaised,
     DiscrepancyFound,
@@ -20,6 +20,7 @@ Event = (
     | VerdictGiven
     | Control
     | OrderEvent
+    | ExitTurn
     | DealRecorded
     | NodeConfirmed
     | OrderMatched

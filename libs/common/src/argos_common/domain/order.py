@@ -208,6 +208,21 @@ class OrderAbsent:
     at_ns: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitTurn:
+    """Whose turn it is to close what an order cannot limit itself to.
+
+    On a netting or spot account a second order to the same end would go on past zero. So a claim of
+    such an exit is one batch with this, on one literal subject per account with a head condition:
+    of two bridges that claim at once, one is refused, folds the other's claim and waits for it.
+    """
+
+    account: Account
+    order_id: OrderId
+    symbol: Symbol
+    claimed_at_ns: int
+
+
 OrderEvent = (
     OrderSubmitting
     | OrderDeclined

@@ -74,6 +74,24 @@ def seen(order_id: OrderId, what: str, venue_order_id: str = "") -> Outcome:
     )
 
 
+def nothing_found(order_id: OrderId, sentence: str, as_of_ns: int) -> Evidence:
+    """A search that shows nothing of the order, and proves nothing either; why."""
+    return Evidence(
+        order_id=order_id,
+        conclusive=False,
+        found=False,
+        journal=Journaled.NOTHING,
+        as_of_ns=as_of_ns,
+        sentence=sentence,
+    )
+
+
+def not_it(evidence: Evidence, sentence: str) -> Evidence:
+    """A search whose find turned out to be another order; as good a pass as it was."""
+    nothing = nothing_found(evidence.order_id, sentence, evidence.as_of_ns)
+    return replace(nothing, conclusive=evidence.conclusive)
+
+
 def with_record(evidence: Evidence, entry: Entry | None, *, running: bool) -> Evidence:
     """What the venue shows, completed by what the journal knows.
 

@@ -103,6 +103,7 @@ class LastHop:
         self._calling: set[OrderId] = set()
         self._barred: set[OrderId] = set()
         self._sightings: dict[OrderId, Outcome] = {}
+        self._unkept: dict[OrderId, Outcome] = {}
         self._turn = asyncio.Lock()
         self._attribution = Attribution(journal, self._kind, self._sighted)
         self._feed = Feed(venue, clock, self.incarnation, self._attribution.deal)
@@ -178,6 +179,9 @@ class LastHop:
             if entry is not None:
                 return answers.on_record(entry, content)
         async with self._turn:
+            for late in tuple(self._unkept.values()):
+                await self._keep_answer(late)
+                del self._unkept[late.order_id]
             refusal = self._closed_gate(submission, received)
             if refusal is not None:
                 return await self._refuse(submission, content, received, refusal)
@@ -248,7 +252,10 @@ class LastHop:
         try:
             return await self._keep_answer(outcome)
         except OurMistake:
-            return outcome  # true, though not on record: a repeat is answered IN_DOUBT
+            # True, though not on record: a repeat is answered IN_DOUBT. Whoever asked is content and
+            # asks no more, so it is for us to keep it later; till then the id blocks its symbol.
+            self._unkept[order_id] = outcome
+            return outcome
 
     async def _keep_answer(self, outcome: Outcome) -> Outcome:
         """The answer on record from now on, which is this one unless there was one before."""
@@ -278,35 +285,35 @@ class LastHop:
         try:
             evidence = await self._venue.search(question)
         except NodeUnavailable as error:
-            evidence = self._nothing_found(question, str(error))
+            evidence = answers.nothing_found(question.order_id, str(error), self._clock.now_ns())
         if evidence.found and evidence.method == "fingerprint":
-            owner = await self._journal.order_of(Ticket.ORDER, evidence.venue_order_id)
-            if owner is not None and owner != question.order_id:
-                sentence = f"what looks like it is order {owner}"
-                evidence = replace(
-                    self._nothing_found(question, sentence), conclusive=evidence.conclusive
-                )
+            sentence = await self._not_it(question.order_id, evidence.venue_order_id)
+            if sentence:
+                evidence = answers.not_it(evidence, sentence)
         if evidence.found:
             await self._found(answers.of_evidence(evidence))
         running = running or question.order_id in self._works
         entry = await self._journal.entry(question.order_id)
         return answers.with_record(evidence, entry, running=running)
 
+    async def _not_it(self, order_id: OrderId, venue_order_id: str) -> str:
+        """Why what only looks like the order cannot be it; empty if it can.
+
+        Another program may well trade the same quantity in the same seconds.
+        """
+        owner = await self._journal.order_of(Ticket.ORDER, venue_order_id)
+        if owner is not None and owner != order_id:
+            return f"what looks like it is order {owner}"
+        entry = await self._journal.entry(order_id)
+        if entry is None or entry.state in (Journaled.REFUSED, Journaled.SEALED):
+            return "what looks like it is somebody else's, for it was never sent from here"
+        return ""  # it was sent, for the journal has every id before it leaves
+
     async def _found(self, outcome: Outcome) -> None:
         if outcome.order_id in self._calling:
             await self._sighted(outcome)
         else:
             await self._keep_answer(outcome)  # also for an id that was sealed and so unblocked
-
-    def _nothing_found(self, question: Question, sentence: str) -> Evidence:
-        return Evidence(
-            order_id=question.order_id,
-            conclusive=False,
-            found=False,
-            journal=Journaled.NOTHING,
-            as_of_ns=self._clock.now_ns(),
-            sentence=sentence,
-        )
 
     async def seal(self, order_id: OrderId) -> Seal:
         """Makes sure that the id is never sent from now on. Raises OurMistake."""

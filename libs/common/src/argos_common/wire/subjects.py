@@ -7,6 +7,8 @@
     order.<account>.<order_id>.<n>      the life of one order             bridge      n = 1: fence and
                                                                                       once-only; else
                                                                                       create-once
+    turn.<account>                      whose turn it is to close     bridge      head, in one batch
+                                        without a limit                           with the claim
     venue.<account>.<kind>.<venue_id>   what the venue reports            bridge      create-once
     reconcile.<account>.<kind>.<id>     match, discrepancy, resolution    reconciler  create-once
     alert.<id>                          what a person must know           monitor     create-once
@@ -52,6 +54,10 @@ def control(account: str) -> str:
 
 def order(account: str, order_id: str, number: int) -> str:
     return f"{PREFIX}order.{token(account)}.{token(order_id)}.{number}"
+
+
+def turn(account: str) -> str:
+    return f"{PREFIX}turn.{token(account)}"
 
 
 def venue(account: str, kind: str, venue_id: str) -> str:

@@ -9,6 +9,9 @@ from argos_common.domain.venue import Deal, DealEntry, DealRecorded
 
 from argos_bridge.core.state import AccountState
 
+OWED_LONG_NS = 15 * 1_000_000_000
+"""Deals that come this long after the fill was answered are no longer just on their way."""
+
 
 def recorded(state: AccountState, deal: Deal, now_ns: int) -> DealRecorded:
     """The event for a deal, attributed by what the book knows now."""
@@ -41,3 +44,13 @@ def may_be_ours(state: AccountState, deal: Deal) -> bool:
     if deal.entry is DealEntry.BALANCE or deal.symbol not in state.unresolved.values():
         return False
     return state.book.attribute(deal)[1] == "external"
+
+
+def owed_since_ns(state: AccountState, now_ns: int) -> int | None:
+    """When the oldest order was claimed whose deals are long overdue; None if none is."""
+    since = [
+        order.submitting.claimed_at_ns
+        for order in state.book.orders.values()
+        if order.owed and order.submitting and now_ns - order.changed_at_ns >= OWED_LONG_NS
+    ]
+    return min(since, default=None)

@@ -16,7 +16,9 @@ Rules:
    the seal on record, on its own monotonic clock: clocks that differ or jump cannot shorten it.
 2. Whatever is found is adopted at once, at any time; what the node's journal holds as the venue's
    answer counts as found, a refusal too.
-3. A node that cannot answer, a seal that is not one yet, and a search that proves nothing are asked
+3. That it was never sent only the node can say for which it was claimed. If the account has moved
+   to another node since, it counts as sent: it is settled and searched for.
+4. A node that cannot answer, a seal that is not one yet, and a search that proves nothing are asked
    for again, each time a little later. Time alone concludes nothing.
 """
 
@@ -187,8 +189,13 @@ def of_seal(
     if not seal.sealed:
         # The call may still be running: what it does can be found, so search again first.
         return replace(failed(inquiry, mono_ns), searched=False), None
+    # The journal of one node does not know what another one sent before the account moved here.
+    moved = order.submitting is None or order.submitting.control_sequence < state.node_sequence
     event = OrderSealed(
-        order_id=order.order_id, account=state.account, never_sent=seal.never_sent, at_ns=now_ns
+        order_id=order.order_id,
+        account=state.account,
+        never_sent=seal.never_sent and not moved,
+        at_ns=now_ns,
     )
     return inquiry, event if says_more(order, event) else None
 

@@ -15,7 +15,7 @@ All of them follow from the book; they are part of the state so that a snapshot 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from argos_common.domain.book import Book, LegView, OrderView, TradeView
@@ -25,12 +25,14 @@ from argos_common.domain.control import (
     ConfigApplied,
     Control,
     fold_control,
+    fold_unreadable,
 )
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, OrderId, Symbol, TradeId
 from argos_common.domain.order import (
     LIVE,
     UNRESOLVED,
+    ExitTurn,
     OrderDeclined,
     OrderEvent,
     OrderState,
@@ -38,8 +40,9 @@ from argos_common.domain.order import (
 )
 from argos_common.domain.venue import DealEntry, DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import Effect, VerdictGiven
+from argos_common.wire.subjects import PREFIX
 
-SCHEMA = 1
+SCHEMA = 2
 LegKey = tuple[TradeId, int]
 ReadConfig = Callable[[str], AccountConfig | None]
 
@@ -63,12 +66,26 @@ class AccountState:
     """When the account was first configured: deals from before are nobody's business here."""
     last_deal_ns: int = 0
     confirmed_epoch: int = 0
+    venue_symbols: dict[Symbol, str] = field(default_factory=dict)
+    """What the venue called a symbol in its last deal."""
+    node_sequence: int = 0
+    """Where the log says which node serves the account. What another node never sent is no proof
+    for an order that was claimed before."""
+    turn_sequence: int = 0
 
     def leg(self, key: LegKey) -> tuple[TradeView, LegView] | None:
         """The trade and the leg a key names, if the book still has them."""
         trade = self.book.trades.get(key[0])
         view = trade.legs.get(key[1]) if trade else None
         return (trade, view) if trade and view else None
+
+    def configure(self, sequence: int, config: AccountConfig | None) -> None:
+        """The configuration from here on; None if it cannot be read: it stays as it was."""
+        if config is None:
+            return
+        if self.config is None or config.node != self.config.node:
+            self.node_sequence = sequence
+        self.config = config
 
     def fold_verdict(self, sequence: int, verdict: VerdictGiven) -> None:
         self.book.fold_verdict(sequence, verdict)
@@ -96,6 +113,8 @@ class AccountState:
     def fold_deal(self, event: DealRecorded) -> None:
         deal = event.deal
         self.last_deal_ns = max(self.last_deal_ns, deal.venue_time_ns)
+        if deal.symbol:
+            self.venue_symbols[deal.symbol] = deal.venue_symbol
         trade = self.book.trades.get(event.trade_id)
         if deal.order_id is not None and deal.order_id in self.book.orders:
             value = self.dealt_value.get(deal.order_id, Decimal(0))
@@ -161,6 +180,8 @@ class BridgeState:
                 return event.account, self.account(event.account).fold_order(event, at_ns)
             case DealRecorded():
                 self.account(event.account).fold_deal(event)
+            case ExitTurn():
+                self.account(event.account).turn_sequence = sequence
             case NodeConfirmed():
                 state = self.account(event.account)
                 state.confirmed_epoch = max(state.confirmed_epoch, event.epoch)
@@ -169,7 +190,7 @@ class BridgeState:
                 state.control = fold_control(state.control, sequence, event)
                 if isinstance(event, ConfigApplied):
                     state.first_ns = state.first_ns or at_ns
-                    state.config = read_config(event.document) or state.config
+                    state.configure(sequence, read_config(event.document))
             case _:
                 return None, ""
         return event.account, ""
@@ -181,15 +202,29 @@ class BridgeState:
             state.opening = dict(sorted(state.opening.items(), key=_by_verdict))
         return self
 
-    def fold_unreadable_control(self, sequence: int, account: Account) -> None:
-        """Take a control event that cannot be read for one that bars all new risk approved before.
+    def fold_unreadable(self, sequence: int, subject: str) -> Account | None:
+        """Take an entry that cannot be read for what its subject says; whom it concerned.
 
-        Its sequence counts: a claim that did not know of it would be refused for ever.
+        A control event counts as a kill, a turn as taken. An event of an order takes its number, or
+        the next one would be proposed under it for ever.
         """
-        state = self.account(account)
-        state.control = replace(
-            state.control, sequence=sequence, epoch=sequence, bars_open_since=sequence
-        )
+        kind, _, rest = subject.removeprefix(PREFIX).partition(".")
+        account, _, rest = rest.partition(".")
+        match kind:
+            case "control":
+                state = self.account(Account(account))
+                state.control = fold_unreadable(state.control, sequence)
+            case "order":
+                order = self.account(Account(account)).book.orders.get(
+                    OrderId(rest.partition(".")[0])
+                )
+                if order is not None:
+                    order.next_number += 1
+            case "turn":
+                self.account(Account(account)).turn_sequence = sequence
+            case _:
+                return None
+        return Account(account)
 
 
 def undertold(order: OrderView) -> bool:

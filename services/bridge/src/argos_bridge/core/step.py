@@ -148,7 +148,7 @@ def venue_symbol(state: AccountState, view: LegView, moment: Moment) -> str:
     """What the venue calls the symbol; empty if nobody knows.
 
     By the account's configuration; for a symbol no longer configured as the trade's own orders
-    had it, or as the venue lists it.
+    had it, or as the venue lists it; to close, also as the deals of the symbol had it.
     """
     for route in state.config.symbols if state.config else ():
         if route.symbol == view.symbol:
@@ -160,7 +160,10 @@ def venue_symbol(state: AccountState, view: LegView, moment: Moment) -> str:
             if submitting is not None:
                 return submitting.venue_symbol
     found = instrument(view, moment)
-    return found.venue_symbol if found else ""
+    if found is not None:
+        return found.venue_symbol
+    # A position nobody here opened, in a symbol nobody configured: as its deals had it.
+    return state.venue_symbols.get(view.symbol, "") if view.leg.effect is Effect.CLOSE else ""
 
 
 def instrument(view: LegView, moment: Moment) -> Instrument | None:

@@ -99,6 +99,7 @@ class Bridge:
             watch.epoch(),
             session.stream(),
             session.deals(),
+            session.owed(),
         ):
             self._group.create_task(work)
 
@@ -134,12 +135,10 @@ class Bridge:
         self._around.lines.error(
             "an entry cannot be read", sequence=entry.sequence, reason=str(error)
         )
-        prefix = subjects.PREFIX + "control."
-        if entry.subject.startswith(prefix):
-            account = Account(entry.subject.removeprefix(prefix))
-            self.state.fold_unreadable_control(entry.sequence, account)
-            if account in self._desks:
-                self._desks[account].ring()
+        account = self.state.fold_unreadable(entry.sequence, entry.subject)
+        if account in self._desks:
+            self._desks[account].leases.clear()
+            self._desks[account].ring()
 
     def _leased(self, answer: LeaseAnswer, asked_ns: int) -> None:
         desk = self._desks.get(answer.account)

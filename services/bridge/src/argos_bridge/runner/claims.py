@@ -10,12 +10,23 @@ from __future__ import annotations
 from argos_common.domain.errors import ArgosError
 from argos_common.domain.ids import OrderId
 from argos_common.domain.node import Outcome, Submission
-from argos_common.domain.order import OrderDeclined, OrderState, OrderSubmitting
+from argos_common.domain.order import ExitTurn, OrderDeclined, OrderState, OrderSubmitting
+from argos_common.domain.verdict import Effect
 from argos_common.lasthop.contract import in_doubt as unknown
 from argos_common.runtime.clock import NS_PER_S
-from argos_common.runtime.log import CreateOnce, Exists, Fence, Mine, Stale, Unknown
+from argos_common.runtime.log import (
+    Append,
+    CreateOnce,
+    Exists,
+    Fence,
+    Head,
+    Mine,
+    Stale,
+    Unknown,
+)
 from argos_common.runtime.telemetry import Kind
 from argos_common.wire import subjects
+from argos_common.wire.codec import encode
 
 from argos_bridge.core.claim import next_step
 from argos_bridge.core.outcome import in_doubt, of_outcome
@@ -81,13 +92,19 @@ class Claims:
 
     async def _claim(self, event: OrderSubmitting) -> None:
         desk = self._desk
-        fence = Fence(subjects.control(desk.account), event.control_sequence)
-        subject = subjects.order(desk.account, event.order_id, 1)
+        claim = Append(
+            subject=subjects.order(desk.account, event.order_id, 1),
+            data=encode(event),
+            condition=Fence(subjects.control(desk.account), event.control_sequence),
+            once_id=once_id(event.order_id),
+        )
+        turn = self._turn(event)
+        turn_at = desk.state.turn_sequence
         begun_ns = desk.clock.monotonic_ns()
         with desk.around.telemetry.span(
             "claim", parent=event.trace_parent, trade_id=event.trade_id, attributes=_traced(event)
         ):
-            answer = await desk.append(subject, event, fence, once_id(event.order_id))
+            answer = await desk.append_together(*turn, claim)
         desk.around.metrics.hop_seconds.labels("claim").observe(
             (desk.clock.monotonic_ns() - begun_ns) / NS_PER_S
         )
@@ -112,10 +129,31 @@ class Claims:
                 await desk.propose(event.order_id, doubt)
             case Stale() if desk.state.control.sequence != event.control_sequence:
                 pass
+            case Stale() if desk.state.turn_sequence != turn_at:
+                pass
             case Exists() if order is not None:
                 pass
             case _:
                 await desk.clock.sleep(AGAIN_S)
+
+    def _turn(self, event: OrderSubmitting) -> tuple[Append, ...]:
+        """What an exit that could do more than close is claimed together with."""
+        desk = self._desk
+        if event.effect is Effect.OPEN or event.position_ref:
+            return ()
+        taken = ExitTurn(
+            account=event.account,
+            order_id=event.order_id,
+            symbol=event.symbol,
+            claimed_at_ns=event.claimed_at_ns,
+        )
+        return (
+            Append(
+                subject=subjects.turn(desk.account),
+                data=encode(taken),
+                condition=Head(desk.state.turn_sequence),
+            ),
+        )
 
     async def _submit(self, event: OrderSubmitting) -> None:
         desk = self._desk

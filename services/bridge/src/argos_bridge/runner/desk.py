@@ -78,6 +78,10 @@ class Desk:
             Append(subject=subject, data=encode(event), condition=condition, once_id=once_id)
         )
 
+    async def append_together(self, *appends: Append) -> Answer:
+        """All or nothing; otherwise as `append`."""
+        return await self.proposer.append_batch(appends)
+
     async def record(self, subject: str, event: Event) -> bool:
         """Create-once; whether the fact is on record now. Waits a little if it is not."""
         answer = await self.append(subject, event, CreateOnce())

@@ -15,13 +15,14 @@ from argos_common.runtime.clock import NS_PER_S
 from argos_common.wire import subjects
 from argos_common.wire.codec import pack
 
-from argos_bridge.core.deals import may_be_ours, recorded
+from argos_bridge.core.deals import may_be_ours, owed_since_ns, recorded
 from argos_bridge.runner.desk import Desk
 from argos_bridge.runner.leases import close
 
 OVERLAP_NS = 60 * NS_PER_S
 """How far before the last recorded deal a stream begins: a venue may list deals late."""
 PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+OWED_LOOK_S = 15.0
 SEEN_MAX = 20_000
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
@@ -68,6 +69,25 @@ class Session:
             subject = subjects.venue(desk.account, "deal", deal_token(deal.deal_id))
             if await desk.record(subject, event):
                 self._deals.popleft()
+
+    async def owed(self) -> None:
+        """Ask for deals that are long overdue.
+
+        A venue may list a deal minutes late, when no stream looks back that far any more. Without
+        it the exits of its trade would wait for ever.
+        """
+        desk = self._desk
+        while True:
+            await desk.clock.sleep(OWED_LOOK_S)
+            since_ns = owed_since_ns(desk.state, desk.clock.now_ns())
+            if since_ns is None:
+                continue
+            try:
+                listed = await desk.node.deals(desk.account, max(0, since_ns - OVERLAP_NS))
+            except ArgosError:
+                continue  # asked again at the next look
+            for deal in listed.deals:
+                self._take(deal)
 
     async def _read(self, since_ns: int) -> None:
         events = self._desk.node.events(self._desk.account, since_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from argos_common.runtime.bounded import bounded
 from argos_common.runtime.clock import NS_PER_S, Clock
 
 _SHORTEST_S = 0.001
@@ -29,10 +30,4 @@ class Wake:
         if span_ns is None:
             await self._event.wait()
             return
-        timer = asyncio.ensure_future(self._clock.sleep(max(span_ns / NS_PER_S, _SHORTEST_S)))
-        rung = asyncio.ensure_future(self._event.wait())
-        try:
-            await asyncio.wait((timer, rung), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
-            rung.cancel()
+        await bounded(self._clock, self._event.wait(), max(span_ns / NS_PER_S, _SHORTEST_S))

@@ -28,6 +28,7 @@ from argos_common.domain.venue import Deal, Quote
 from argos_common.lasthop.contract import FACTS_EVERY_S, NodeUnavailable, in_doubt
 from argos_common.lasthop.ports import Clock, Offload, direct
 from argos_common.lasthop.venue import Capabilities
+from argos_common.runtime.bounded import bounded
 
 from argos_exchange_node.core import exchange, translate
 from argos_exchange_node.core.account import PaperAccount
@@ -217,13 +218,7 @@ class PaperVenue:
 
     async def _pause(self) -> None:
         """Until something happened, at most one tick."""
-        news = asyncio.create_task(self._news.wait())
-        timer = asyncio.create_task(self._clock.sleep(TICK_S))
-        try:
-            await asyncio.wait((news, timer), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            news.cancel()
-            timer.cancel()
+        await bounded(self._clock, self._news.wait(), TICK_S)
         self._news.clear()
 
     def _require_connection(self) -> None:

@@ -136,7 +136,7 @@ def timeline(trade_id: str, told: Sequence[Told]) -> Timeline:
     events = [(item, item.event) for item in told if item.event is not None]
     signals = tuple(e for _, e in events if isinstance(e, SignalAccepted | SignalRefused))
     orders = _orders(events)
-    moments = _moments(events)
+    moments = moments_of(told)
     deals = tuple(e for _, e in events if isinstance(e, DealRecorded) and e.trade_id == trade_id)
     named = next((e for _, e in events if isinstance(e, SignalAccepted | VerdictGiven)), None)
     matches = [line.match for line in orders if line.match is not None]
@@ -262,7 +262,14 @@ def _hops(
     start = last = stations[0][1]
     hops = []
     for name, at_ns in stations:
-        hops.append(Hop(hop=name, at_ns=at_ns, ms=_ms(at_ns - last), total_ms=_ms(at_ns - start)))
+        hops.append(
+            Hop(
+                hop=name,
+                at_ns=at_ns,
+                ms=milliseconds(at_ns - last),
+                total_ms=milliseconds(at_ns - start),
+            )
+        )
         last = at_ns
     return tuple(hops)
 
@@ -291,10 +298,13 @@ def _outcome(mine: Events) -> Iterable[tuple[str, int]]:
             yield "reconciled", item.appended_ns
 
 
-def _moments(events: Events) -> tuple[Moment, ...]:
-    """Everything that happened, by time."""
+def moments_of(told: Sequence[Told]) -> tuple[Moment, ...]:
+    """Everything that entries of the log tell of, by time. `sequence` is that of log moments."""
     found: list[tuple[int, int, str, str, str, str]] = []
-    for item, event in events:
+    for item in told:
+        event = item.event
+        if event is None:
+            continue
         account = str(getattr(event, "account", ""))
         order = str(getattr(event, "order_id", "") or "")
         number = item.sequence
@@ -302,12 +312,16 @@ def _moments(events: Events) -> tuple[Moment, ...]:
             if event.fired_at_ns:
                 found.append((event.fired_at_ns, number, "sender", "alert fired", "", ""))
             at_ns = event.received_at_ns
-            found.append((at_ns, number, "gateway", "signal received", "", ""))
+            found.append((at_ns, number, "gateway", "received by the gateway", "", ""))
         if isinstance(event, OrderAcknowledged | OrderFilled | OrderRefused):
-            for name in ("received", "journaled", "called", "returned"):
-                at_ns = getattr(event.hops, f"{name}_ns")
+            for at_ns, what in (
+                (event.hops.received_ns, "submission received by the node"),
+                (event.hops.journaled_ns, "journaled by the node"),
+                (event.hops.called_ns, "venue called"),
+                (event.hops.returned_ns, "venue answered"),
+            ):
                 if at_ns:
-                    found.append((at_ns, number, "node", f"node: {name}", account, order))
+                    found.append((at_ns, number, "node", what, account, order))
         if isinstance(event, DealRecorded):
             at_ns = event.deal.venue_time_ns
             order = str(event.deal.order_id or "")
@@ -322,8 +336,8 @@ def _moments(events: Events) -> tuple[Moment, ...]:
                 at_ns=at_ns,
                 clock=clock,
                 what=what,
-                since_start_ms=_ms(at_ns - start),
-                delta_ms=_ms(at_ns - last),
+                since_start_ms=milliseconds(at_ns - start),
+                delta_ms=milliseconds(at_ns - last),
                 sequence=sequence if clock == "log" else 0,
                 account=account,
                 order_id=order,
@@ -333,5 +347,6 @@ def _moments(events: Events) -> tuple[Moment, ...]:
     return tuple(moments)
 
 
-def _ms(duration_ns: int) -> Decimal:
+def milliseconds(duration_ns: int) -> Decimal:
+    """A duration for people, to the microsecond."""
     return (Decimal(duration_ns) / _NS_PER_MS).quantize(Decimal("0.001"))

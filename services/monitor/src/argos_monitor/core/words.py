@@ -5,16 +5,20 @@ from __future__ import annotations
 from argos_common.domain.control import (
     ConfigApplied,
     ConfigProposed,
+    Control,
     FlattenOrdered,
     KillEngaged,
     KillReleased,
+    Scope,
 )
 from argos_common.domain.event import Event
 from argos_common.domain.money import plain
 from argos_common.domain.order import (
+    ExitTurn,
     OrderAbsent,
     OrderAcknowledged,
     OrderDeclined,
+    OrderEvent,
     OrderFilled,
     OrderInDoubt,
     OrderPresumedAbsent,
@@ -28,7 +32,8 @@ from argos_common.domain.reconcile import (
     DiscrepancyResolved,
     OrderMatched,
 )
-from argos_common.domain.signal import SignalAccepted, SignalRefused
+from argos_common.domain.side import Side
+from argos_common.domain.signal import Action, SignalAccepted, SignalRefused
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import Decision, VerdictGiven
 
@@ -37,50 +42,59 @@ DECISIONS = {
     Decision.PARTLY: "partly approved",
     Decision.REFUSED: "refused",
 }
+# An exit names the side of the position it leaves.
+_POSITIONS = {Side.BUY: "long", Side.SELL: "short"}
+_SIDES: dict[Action, dict[Side, str]] = {
+    Action.ENTER: {side: side.name.lower() for side in Side},
+    Action.EXIT: _POSITIONS,
+    Action.TARGET: _POSITIONS,
+}
 
 
 def sentence(event: Event) -> str:
-    """What an event says."""
+    """What happened."""
     match event:
         case SignalAccepted():
-            return f"signal accepted: {wish(event)} (from {event.source}, {event.bot_version})"
+            return f"signal accepted: {event.strategy} {wish(event)} (from {event.source})"
         case SignalRefused():
             return f"signal refused at the door: {event.sentence}"
         case VerdictGiven():
-            return f"{event.account}: {DECISIONS[event.decision]}: {event.reason}"
-        case KillEngaged() | KillReleased() | ConfigApplied() | ConfigProposed() | FlattenOrdered():
-            return _control(event)
+            return f"verdict on {event.account}: {_verdict(event)}"
         case DealRecorded():
             deal = event.deal
-            what = f"{deal.side.name.lower()} {plain(deal.quantity)} at {plain(deal.price)}"
-            return f"deal {deal.deal_id}: {what} ({deal.reason.name.lower()}, by {event.how})"
+            return (
+                f"deal on {event.account}: {deal.side.name.lower()} {plain(deal.quantity)}"
+                f" {deal.symbol} at {plain(deal.price)}"
+                f" ({deal.reason.name.lower().replace('_', ' ')}, by {event.how})"
+            )
+        case ExitTurn():
+            return f"turn on {event.account}: order {event.order_id} may close {event.symbol}"
         case NodeConfirmed():
             return f"the node of {event.account} keeps epoch {event.epoch}"
         case OrderMatched():
-            return f"reconciled by {event.method.name.lower()}: {_match(event)}"
+            return (
+                f"reconciled by {event.method.name.lower()} on {event.account}: order"
+                f" {event.order_id}, {_match(event)}"
+            )
         case DiscrepancyFound():
-            return f"discrepancy: {event.sentence}"
+            return f"DISCREPANCY on {event.account} {event.symbol}: {event.sentence}"
         case DiscrepancyResolved():
-            return f"discrepancy resolved by {event.actor}: {event.how}"
+            return (
+                f"discrepancy on {event.account} {event.symbol} resolved by {event.actor}:"
+                f" {event.how}"
+            )
         case AlertRaised():
-            return f"alert: {event.sentence}"
-        case (
-            OrderSubmitting()
-            | OrderDeclined()
-            | OrderAcknowledged()
-            | OrderFilled()
-            | OrderRefused()
-            | OrderInDoubt()
-            | OrderSealed()
-            | OrderPresumedAbsent()
-            | OrderAbsent()
-        ):
-            return f"order {event.order_id}: {_order(event)}"
+            return f"alert ({event.level}): {event.sentence}"
+        case _ if isinstance(event, Control):
+            return _control(event)
+        case _:
+            return f"order {event.order_id} on {event.account}: {_order(event)}"
 
 
 def wish(event: SignalAccepted) -> str:
     """What a signal asks for."""
-    words = [event.action.name.lower(), event.side.name.lower() if event.side else "", event.symbol]
+    side = _SIDES[event.action][event.side] if event.side else ""
+    words = [event.action.name.lower(), side, event.symbol]
     if event.target_position is not None:
         words.append(f"to {plain(event.target_position)}")
     elif event.quantity is not None:
@@ -88,64 +102,75 @@ def wish(event: SignalAccepted) -> str:
     return " ".join(word for word in words if word)
 
 
-def _control(
-    event: KillEngaged | KillReleased | ConfigApplied | ConfigProposed | FlattenOrdered,
-) -> str:
+def _verdict(event: VerdictGiven) -> str:
+    change = event.change.name.lower().replace("_", " ")
+    legs = ", ".join(
+        f"{leg.effect.name.lower()} {leg.side.name.lower()}"
+        f" {'all' if leg.close_all else plain(leg.quantity)} {event.symbol}"
+        for leg in event.legs
+    )
+    match event.decision:
+        case Decision.APPROVED:
+            return f"{change} approved: {legs}" if legs else f"{change}: {event.reason}"
+        case Decision.PARTLY:
+            return f"{_as_clause(event.reason)} ({legs})"
+        case Decision.REFUSED:
+            return _as_clause(event.reason)
+
+
+def _as_clause(reason: str) -> str:
+    """A verdict's reason, which is a sentence, within another one."""
+    return reason[:1].lower() + reason[1:].rstrip(".")
+
+
+def _control(event: Control) -> str:
     match event:
         case KillEngaged():
-            return f"kill engaged on {event.account} by {event.actor}: {event.reason}"
+            scope = "the fleet" if event.scope is Scope.FLEET else "the account"
+            return f"KILL of {scope} on {event.account} by {event.actor}: {event.reason}"
         case KillReleased():
             return f"kill released on {event.account} by {event.actor}: {event.reason}"
         case ConfigApplied():
-            return f"configuration {event.config_hash[:8]} of {event.account} applied"
+            return f"configuration of {event.account} applied ({event.config_hash[:12]})"
         case ConfigProposed():
-            return f"configuration {event.config_hash[:8]} of {event.account} waits for approval"
+            return f"configuration of {event.account} waits for approval: {'; '.join(event.raises)}"
         case FlattenOrdered():
             what = event.symbol or "everything"
-            return f"flatten of {what} on {event.account} ordered by {event.actor}: {event.reason}"
+            return f"flatten {what} on {event.account} by {event.actor}: {event.reason}"
 
 
-def _order(  # one sentence per state
-    event: OrderSubmitting
-    | OrderDeclined
-    | OrderAcknowledged
-    | OrderFilled
-    | OrderRefused
-    | OrderInDoubt
-    | OrderSealed
-    | OrderPresumedAbsent
-    | OrderAbsent,
-) -> str:
+def _order(event: OrderEvent) -> str:
     match event:
         case OrderSubmitting():
-            what = f"{event.side.name.lower()} {plain(event.quantity)} {event.symbol}"
-            return f"claimed, attempt {event.attempt}: {what} ({event.effect.name.lower()})"
+            return (
+                f"submitting {event.side.name.lower()} {plain(event.quantity)} {event.symbol}"
+                f" (leg {event.leg}, attempt {event.attempt})"
+            )
         case OrderDeclined():
-            return f"not submitted: {event.sentence}"
+            return f"declined, never submitted: {event.sentence}"
         case OrderAcknowledged():
             return f"working at the venue as {event.venue_order_id}"
         case OrderFilled():
-            what = f"{plain(event.filled_quantity)} at {plain(event.average_price)}"
-            state = "filled" if event.done else "partly filled"
-            return f"{state}: {what} (evidence: {event.evidence})"
+            how = "" if event.evidence == "answer" else f", known by {event.evidence}"
+            part = "filled" if event.done else "partly filled"
+            return f"{part} {plain(event.filled_quantity)} at {plain(event.average_price)}{how}"
         case OrderRefused():
-            who = "our own node" if event.by_node else "the venue"
+            who = "its node" if event.by_node else "the venue"
             return f"refused by {who}: {event.sentence}"
         case OrderInDoubt():
-            return f"in doubt: {event.cause}"
+            return f"IN DOUBT: {event.cause}"
         case OrderSealed():
             return "sealed" + (", it was never sent" if event.never_sent else "")
         case OrderPresumedAbsent():
-            return f"no trace at the venue in {event.passes} passes: presumed absent"
+            return f"presumed absent after {event.passes} passes; still watched"
         case OrderAbsent():
             return f"absent: {event.why}"
 
 
 def _match(event: OrderMatched) -> str:
-    parts = [f"{plain(event.quantity)} at {plain(event.average_price)}"]
-    if event.intended_price is not None and event.slippage is not None:
-        parts.append(f"intended {plain(event.intended_price)}, slippage {plain(event.slippage)}")
-    parts.append(f"cost {plain(event.cost)}")
+    parts = [f"cost {plain(event.cost)}"]
+    if event.slippage is not None:
+        parts.insert(0, f"slippage {plain(event.slippage)}")
     if event.latency_ms is not None:
-        parts.append(f"{plain(event.latency_ms)} ms from signal to fill")
-    return ", ".join(parts)
+        parts.append(f"{plain(event.latency_ms)} ms from the signal")
+    return f"{plain(event.quantity)} at {plain(event.average_price)} ({', '.join(parts)})"

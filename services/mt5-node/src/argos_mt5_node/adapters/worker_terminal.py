@@ -120,6 +120,9 @@ class WorkerTerminal:
             process = self._process
             if self._down or process is None:
                 raise TerminalDown(self._down)
+            if _is_over(process):  # it ended between two calls: nothing has been written
+                await self._end(process, "the process that holds the terminal ended")
+                raise TerminalDown(self._down)
             message = {"calls": [call_to_json(call) for call in calls]}
             budget_s = self._budgets.of(calls)
             try:
@@ -216,11 +219,19 @@ class WorkerTerminal:
         self._ended.set()
 
 
+def _is_over(process: asyncio.subprocess.Process) -> bool:
+    closing = process.stdin is None or process.stdin.is_closing()
+    return closing or process.returncode is not None
+
+
 async def _exchange(process: asyncio.subprocess.Process, message: Json) -> Json:
     """One message to the child and one back."""
     if process.stdin is None or process.stdout is None:
         raise EOFError
-    process.stdin.write(frames.pack(message))
+    try:
+        process.stdin.write(frames.pack(message))
+    except RuntimeError as error:  # what uvloop says of a pipe whose reader is gone
+        raise EOFError from error
     await process.stdin.drain()
     header = await process.stdout.readexactly(frames.HEADER.size)
     return frames.unpack(await process.stdout.readexactly(frames.body_length(header)))

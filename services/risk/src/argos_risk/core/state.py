@@ -34,6 +34,7 @@ from argos_common.domain.control import (
     KillReleased,
     fold_control,
 )
+from argos_common.domain.control import fold_unreadable as unreadable_control
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, OrderId, SignalId, Symbol, TradeId, system_cause_id
 from argos_common.domain.order import LIVE, OrderEvent
@@ -42,6 +43,7 @@ from argos_common.domain.signal import SignalAccepted
 from argos_common.domain.venue import DealEntry, DealRecorded
 from argos_common.domain.verdict import Effect, Origin, VerdictGiven
 from argos_common.runtime.log import Entry
+from argos_common.wire.subjects import PREFIX
 
 DAY_NS = 86_400 * NS_PER_S
 DAYS_KEPT = 3
@@ -165,6 +167,24 @@ def fold(state: RiskState, entry: Entry, event: Event, read_config: ReadConfig) 
                 oddity = _of(state, event.account).book.fold_order(event, entry.appended_ns)
                 return (oddity,) if oddity else ()
     return ()
+
+
+def fold_unreadable(state: RiskState, entry: Entry) -> None:
+    """Take an entry that cannot be read, as from a newer program, for what its subject says.
+
+    Verdicts and commands are appended on the heads of these two subjects: a head that is not known
+    would refuse them for ever, exits too. A control event counts as a kill of the account.
+    """
+    state.sequence = entry.sequence
+    kind, _, name = entry.subject.removeprefix(PREFIX).partition(".")
+    match kind:
+        case "verdict":
+            _of(state, Account(name)).verdict_head = entry.sequence
+        case "control":
+            risk = _of(state, Account(name))
+            risk.control = unreadable_control(risk.control, entry.sequence)
+        case _:
+            pass
 
 
 def _of(state: RiskState, account: Account) -> AccountRisk:

@@ -22,6 +22,7 @@ from argos_common.domain.errors import BadInput, WireError
 from argos_common.domain.ids import Account, Symbol
 from argos_common.domain.node import Command, CommandKind, CommandReply
 from argos_common.domain.reconcile import DiscrepancyResolved
+from argos_common.runtime.bounded import bounded
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.follow import Proposer
 from argos_common.runtime.log import (
@@ -40,7 +41,6 @@ from argos_common.wire import codec, subjects
 from argos_risk.core.config import approve
 from argos_risk.core.state import AccountRisk, ReadConfig, RiskState
 from argos_risk.ports import Report
-from argos_risk.runner.bounded import bounded
 
 REPLY_S = 3.0
 TRIES = 5

@@ -15,6 +15,7 @@ from argos_common.domain.control import KillEngaged, Scope
 from argos_common.domain.errors import WireError
 from argos_common.domain.ids import Account
 from argos_common.domain.node import Command, CommandKind, CommandReply
+from argos_common.runtime.bounded import bounded
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.entropy import Entropy
 from argos_common.runtime.follow import Proposer
@@ -24,7 +25,6 @@ from argos_common.wire import codec, subjects
 from argos_risk.core.kill import kill_sentence, kill_sequences
 from argos_risk.core.state import RiskState
 from argos_risk.ports import Report
-from argos_risk.runner.bounded import bounded
 from argos_risk.runner.leases import Leases
 
 REPLY_S = 2.0

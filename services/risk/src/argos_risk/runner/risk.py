@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
-from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import Control, KillEngaged
 from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
@@ -21,10 +20,10 @@ from argos_common.runtime.entropy import Entropy
 from argos_common.runtime.follow import Follower, Proposer
 from argos_common.runtime.log import Entry, Log
 from argos_common.runtime.telemetry import NullTelemetry, Telemetry
-from argos_common.wire import codec
+from argos_common.wire.documents import read_config
 from argos_common.wire.subjects import COMMAND, FACTS, LEASE
 
-from argos_risk.core.state import RiskState, fold
+from argos_risk.core.state import RiskState, fold, fold_unreadable
 from argos_risk.ports import NoProposals, Proposals, QuietReport, Report
 from argos_risk.runner.commands import Commands
 from argos_risk.runner.currency import Currency
@@ -36,14 +35,6 @@ from argos_risk.runner.worker import Tools, Worker
 
 SNAPSHOT_EVERY = 20_000
 """Entries folded between two snapshots."""
-
-
-def read_config(document: str) -> AccountConfig | None:
-    """The configuration in a document of the log, None if it cannot be read."""
-    try:
-        return codec.from_json(AccountConfig, document)
-    except WireError:
-        return None
 
 
 def _keep_nothing(state: RiskState) -> None:
@@ -169,6 +160,7 @@ class RiskRunner:
             worker.wake.set()
 
     def _dead_letter(self, entry: Entry, error: WireError) -> None:
+        fold_unreadable(self.state, entry)
         self._ports.report.oddity(f"log entry {entry.sequence} cannot be read: {error}; skipped")
 
     def _wake(self, account: Account) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from argos_common.domain.ids import Account
 from argos_common.domain.signal import Action
 from argos_common.domain.verdict import VerdictGiven
+from argos_common.runtime.bounded import bounded
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.follow import Proposer
 from argos_common.runtime.log import Append, Busy, Exists, Full, Head, Mine, Stale, Unknown
@@ -21,7 +22,6 @@ from argos_common.wire import codec, subjects
 from argos_risk.core.decide import decide
 from argos_risk.core.state import AccountRisk, Cause, RiskState, next_cause
 from argos_risk.ports import Report
-from argos_risk.runner.bounded import bounded
 from argos_risk.runner.currency import Currency
 from argos_risk.runner.facts import FactsSeen
 from argos_risk.runner.leases import Leases

@@ -44,6 +44,7 @@ class Event(_message.Message):
     ORDER_SEALED_FIELD_NUMBER: _builtins.int
     ORDER_PRESUMED_ABSENT_FIELD_NUMBER: _builtins.int
     ORDER_ABSENT_FIELD_NUMBER: _builtins.int
+    EXIT_TURN_FIELD_NUMBER: _builtins.int
     DEAL_RECORDED_FIELD_NUMBER: _builtins.int
     NODE_CONFIRMED_FIELD_NUMBER: _builtins.int
     ORDER_MATCHED_FIELD_NUMBER: _builtins.int
@@ -85,6 +86,8 @@ class Event(_message.Message):
     @_builtins.property
     def order_absent(self) -> _order_pb2.OrderAbsent: ...
     @_builtins.property
+    def exit_turn(self) -> _order_pb2.ExitTurn: ...
+    @_builtins.property
     def deal_recorded(self) -> _venue_pb2.DealRecorded: ...
     @_builtins.property
     def node_confirmed(self) -> _venue_pb2.NodeConfirmed: ...
@@ -116,6 +119,7 @@ class Event(_message.Message):
         order_sealed: _order_pb2.OrderSealed | None = ...,
         order_presumed_absent: _order_pb2.OrderPresumedAbsent | None = ...,
         order_absent: _order_pb2.OrderAbsent | None = ...,
+        exit_turn: _order_pb2.ExitTurn | None = ...,
         deal_recorded: _venue_pb2.DealRecorded | None = ...,
         node_confirmed: _venue_pb2.NodeConfirmed | None = ...,
         order_matched: _reconcile_pb2.OrderMatched | None = ...,
@@ -123,11 +127,11 @@ class Event(_message.Message):
         discrepancy_resolved: _reconcile_pb2.DiscrepancyResolved | None = ...,
         alert_raised: _reconcile_pb2.AlertRaised | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alert_raised", b"alert_raised", "body", b"body", "config_applied", b"config_applied", "config_proposed", b"config_proposed", "deal_recorded", b"deal_recorded", "discrepancy_found", b"discrepancy_found", "discrepancy_resolved", b"discrepancy_resolved", "flatten_ordered", b"flatten_ordered", "kill_engaged", b"kill_engaged", "kill_released", b"kill_released", "node_confirmed", b"node_confirmed", "order_absent", b"order_absent", "order_acknowledged", b"order_acknowledged", "order_declined", b"order_declined", "order_filled", b"order_filled", "order_in_doubt", b"order_in_doubt", "order_matched", b"order_matched", "order_presumed_absent", b"order_presumed_absent", "order_refused", b"order_refused", "order_sealed", b"order_sealed", "order_submitting", b"order_submitting", "signal_accepted", b"signal_accepted", "signal_refused", b"signal_refused", "verdict_given", b"verdict_given"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alert_raised", b"alert_raised", "body", b"body", "config_applied", b"config_applied", "config_proposed", b"config_proposed", "deal_recorded", b"deal_recorded", "discrepancy_found", b"discrepancy_found", "discrepancy_resolved", b"discrepancy_resolved", "exit_turn", b"exit_turn", "flatten_ordered", b"flatten_ordered", "kill_engaged", b"kill_engaged", "kill_released", b"kill_released", "node_confirmed", b"node_confirmed", "order_absent", b"order_absent", "order_acknowledged", b"order_acknowledged", "order_declined", b"order_declined", "order_filled", b"order_filled", "order_in_doubt", b"order_in_doubt", "order_matched", b"order_matched", "order_presumed_absent", b"order_presumed_absent", "order_refused", b"order_refused", "order_sealed", b"order_sealed", "order_submitting", b"order_submitting", "signal_accepted", b"signal_accepted", "signal_refused", b"signal_refused", "verdict_given", b"verdict_given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_raised", b"alert_raised", "body", b"body", "config_applied", b"config_applied", "config_proposed", b"config_proposed", "deal_recorded", b"deal_recorded", "discrepancy_found", b"discrepancy_found", "discrepancy_resolved", b"discrepancy_resolved", "flatten_ordered", b"flatten_ordered", "kill_engaged", b"kill_engaged", "kill_released", b"kill_released", "node_confirmed", b"node_confirmed", "order_absent", b"order_absent", "order_acknowledged", b"order_acknowledged", "order_declined", b"order_declined", "order_filled", b"order_filled", "order_in_doubt", b"order_in_doubt", "order_matched", b"order_matched", "order_presumed_absent", b"order_presumed_absent", "order_refused", b"order_refused", "order_sealed", b"order_sealed", "order_submitting", b"order_submitting", "signal_accepted", b"signal_accepted", "signal_refused", b"signal_refused", "verdict_given", b"verdict_given"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_raised", b"alert_raised", "body", b"body", "config_applied", b"config_applied", "config_proposed", b"config_proposed", "deal_recorded", b"deal_recorded", "discrepancy_found", b"discrepancy_found", "discrepancy_resolved", b"discrepancy_resolved", "exit_turn", b"exit_turn", "flatten_ordered", b"flatten_ordered", "kill_engaged", b"kill_engaged", "kill_released", b"kill_released", "node_confirmed", b"node_confirmed", "order_absent", b"order_absent", "order_acknowledged", b"order_acknowledged", "order_declined", b"order_declined", "order_filled", b"order_filled", "order_in_doubt", b"order_in_doubt", "order_matched", b"order_matched", "order_presumed_absent", b"order_presumed_absent", "order_refused", b"order_refused", "order_sealed", b"order_sealed", "order_submitting", b"order_submitting", "signal_accepted", b"signal_accepted", "signal_refused", b"signal_refused", "verdict_given", b"verdict_given"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["signal_accepted", "signal_refused", "verdict_given", "kill_engaged", "kill_released", "config_applied", "config_proposed", "flatten_ordered", "order_submitting", "order_declined", "order_acknowledged", "order_filled", "order_refused", "order_in_doubt", "order_sealed", "order_presumed_absent", "order_absent", "deal_recorded", "node_confirmed", "order_matched", "discrepancy_found", "discrepancy_resolved", "alert_raised"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["signal_accepted", "signal_refused", "verdict_given", "kill_engaged", "kill_released", "config_applied", "config_proposed", "flatten_ordered", "order_submitting", "order_declined", "order_acknowledged", "order_filled", "order_refused", "order_in_doubt", "order_sealed", "order_presumed_absent", "order_absent", "exit_turn", "deal_recorded", "node_confirmed", "order_matched", "discrepancy_found", "discrepancy_resolved", "alert_raised"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 

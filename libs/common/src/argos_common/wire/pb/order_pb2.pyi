@@ -52,72 +52,6 @@ REFUSAL_CLASS_NODE_GATE: RefusalClass.ValueType  # 7
 REFUSAL_CLASS_NOTHING_TO_CLOSE: RefusalClass.ValueType  # 8
 Global___RefusalClass: _TypeAlias = RefusalClass  # noqa: Y015
 
-class _S:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _SEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_S.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    S_UNSPECIFIED: _S.ValueType  # 0
-    S_NEW: _S.ValueType  # 1
-    S_SUBMITTING: _S.ValueType  # 2
-    S_WORKING: _S.ValueType  # 3
-    S_PARTLY_FILLED: _S.ValueType  # 4
-    S_FILLED: _S.ValueType  # 5
-    S_REFUSED: _S.ValueType  # 6
-    S_IN_DOUBT: _S.ValueType  # 7
-    S_PRESUMED_ABSENT: _S.ValueType  # 8
-    S_ABSENT: _S.ValueType  # 9
-    S_DECLINED: _S.ValueType  # 10
-
-class S(_S, metaclass=_SEnumTypeWrapper): ...
-
-S_UNSPECIFIED: S.ValueType  # 0
-S_NEW: S.ValueType  # 1
-S_SUBMITTING: S.ValueType  # 2
-S_WORKING: S.ValueType  # 3
-S_PARTLY_FILLED: S.ValueType  # 4
-S_FILLED: S.ValueType  # 5
-S_REFUSED: S.ValueType  # 6
-S_IN_DOUBT: S.ValueType  # 7
-S_PRESUMED_ABSENT: S.ValueType  # 8
-S_ABSENT: S.ValueType  # 9
-S_DECLINED: S.ValueType  # 10
-Global___S: _TypeAlias = S  # noqa: Y015
-
-class _K:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _KEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_K.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    K_UNSPECIFIED: _K.ValueType  # 0
-    K_SUBMITTING: _K.ValueType  # 1
-    K_DECLINED: _K.ValueType  # 2
-    K_ACKNOWLEDGED: _K.ValueType  # 3
-    K_PART: _K.ValueType  # 4
-    K_DONE: _K.ValueType  # 5
-    K_REFUSED: _K.ValueType  # 6
-    K_IN_DOUBT: _K.ValueType  # 7
-    K_SEALED: _K.ValueType  # 8
-    K_PRESUMED_ABSENT: _K.ValueType  # 9
-    K_ABSENT: _K.ValueType  # 10
-
-class K(_K, metaclass=_KEnumTypeWrapper): ...
-
-K_UNSPECIFIED: K.ValueType  # 0
-K_SUBMITTING: K.ValueType  # 1
-K_DECLINED: K.ValueType  # 2
-K_ACKNOWLEDGED: K.ValueType  # 3
-K_PART: K.ValueType  # 4
-K_DONE: K.ValueType  # 5
-K_REFUSED: K.ValueType  # 6
-K_IN_DOUBT: K.ValueType  # 7
-K_SEALED: K.ValueType  # 8
-K_PRESUMED_ABSENT: K.ValueType  # 9
-K_ABSENT: K.ValueType  # 10
-Global___K: _TypeAlias = K  # noqa: Y015
-
 @_typing.final
 class OrderSubmitting(_message.Message):
     """The claim: whoever holds a fresh ack for this very append may send, once."""
@@ -530,6 +464,36 @@ class OrderPresumedAbsent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderPresumedAbsent: _TypeAlias = OrderPresumedAbsent  # noqa: Y015
+
+@_typing.final
+class ExitTurn(_message.Message):
+    """Whose turn it is to close what an order cannot limit itself to; in one batch with its claim."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    CLAIMED_AT_NS_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    order_id: _builtins.str
+    symbol: _builtins.str
+    claimed_at_ns: _builtins.int
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        symbol: _builtins.str = ...,
+        claimed_at_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "claimed_at_ns", b"claimed_at_ns", "order_id", b"order_id", "symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExitTurn: _TypeAlias = ExitTurn  # noqa: Y015
 
 @_typing.final
 class OrderAbsent(_message.Message):

@@ -1,0 +1,15 @@
+"""Configuration documents of the log, read back."""
+
+from __future__ import annotations
+
+from argos_common.domain.config import AccountConfig
+from argos_common.domain.errors import WireError
+from argos_common.wire.codec import from_json
+
+
+def read_config(document: str) -> AccountConfig | None:
+    """The configuration in a document of the log, None if it cannot be read."""
+    try:
+        return from_json(AccountConfig, document)
+    except WireError:
+        return None
