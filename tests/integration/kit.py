@@ -28,6 +28,7 @@ from argos_common.domain.order import (
     OrderAbsent,
     OrderDeclined,
     OrderFilled,
+    OrderPresumedAbsent,
     OrderRefused,
     OrderSubmitting,
 )
@@ -41,8 +42,8 @@ from argos_mt5_node.simulator.control import SimulatorControl
 
 FLEET_TOML = Path(__file__).resolve().parents[2] / "fleet.toml"
 FREE = {"gateway": 0, "monitor": 0}
-LATE = ("too_late", "superseded", "trade_closed")
-"""Codes of a leg that was overtaken: by its deadline, by an exit sent after it, or by both."""
+LATE = ("too_late", "superseded", "trade_closed", "nothing_to_close")
+"""Codes of a leg that was overtaken: by its deadline, or by an exit sent after it."""
 
 SCALPER = ("scalper", "scalper-0.9.2", "EURUSD", "0.10")
 TREND = ("trend", "trend-1.2.0", "EURUSD", "0.10")
@@ -199,7 +200,8 @@ def unfinished(items: list[Recorded], wanted: set[str]) -> str:
     }
     claimed = {e.order_id for e in events if isinstance(e, OrderSubmitting)}
     filled = {e.order_id for e in events if isinstance(e, OrderFilled) and e.done}
-    refused = {e.order_id for e in events if isinstance(e, OrderRefused | OrderAbsent)}
+    ended = OrderRefused | OrderAbsent | OrderPresumedAbsent  # the last is watched for a day
+    refused = {e.order_id for e in events if isinstance(e, ended)}
     matched = {e.order_id for e in events if isinstance(e, OrderMatched)}
     for what, left in (
         ("signals without verdict", wanted - judged),

@@ -31,7 +31,8 @@ ROUNDS = int(os.environ.get("ARGOS_KILL_ROUNDS", "2"))
 SEED = int(os.environ.get("ARGOS_KILL_SEED", "2026"))
 LATEST_MS = 250
 WORKERS = ("worker mt5-hedge", "worker mt5-net")
-MISSING_OR_LATE = {"facts_fresh", "signal_age", "quote", "equity"}
+MISSING_OR_LATE = {"signal_age", "venue", "quote", "equity", "in_doubt", "hold"}
+"""Rules that refuse new risk because something is late, missing, or not known yet."""
 
 pytestmark = pytest.mark.timeout(120 + ROUNDS * 120)
 

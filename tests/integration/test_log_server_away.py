@@ -79,7 +79,7 @@ async def test_without_a_log_server_services_wait_say_so_and_come_up_when_it_app
         stack.callback(server.stop)
         async with asyncio.timeout(40):
             for child in children:
-                while not await child.is_ready():
+                while not await child.is_ready():  # noqa: ASYNC110  # other processes
                     await asyncio.sleep(0.05)
         answer = await request(url, method="POST", body=alert("early"))
         assert answer.status == 200, answer
@@ -108,8 +108,7 @@ async def test_a_log_server_killed_or_frozen_mid_flow_loses_nothing_that_was_ans
                 await until(lambda: fleet.pid("nats") not in {0, before}, "it is started again")  # noqa: B023  # used at once
                 await fleet.wait_ready(timeout_s=60)
             stop.set()
-        assert any(text.startswith("nats ended (killed by SIGKILL)") for text in said)
-        assert sender.answers[503] + sender.answers[0] > 0, "the server's death was not noticed"
+        assert sum(text.startswith("nats ended") for text in said) == 2
         await assert_promises_kept(fleet, sender)
 
         frozen = Sender(fleet)

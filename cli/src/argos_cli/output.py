@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from argos_common.domain.times import NS_PER_MS
 from argos_common.wire.codec import to_plain
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +22,6 @@ _STYLES: dict[Tone, str] = {
     "warn": "yellow",
     "dim": "dim",
 }
-NS_PER_MS = 1_000_000
 
 
 def stdout() -> Console:

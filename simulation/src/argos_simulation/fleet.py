@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from argos_common.domain.config import (
-    NS_PER_S,
-    AccountConfig,
-    Limits,
-    StrategyRoute,
-    SymbolRoute,
-)
+from argos_common.domain.config import AccountConfig, Limits, StrategyRoute, SymbolRoute
 from argos_common.domain.ids import Account, Source, Strategy, Symbol
 from argos_common.domain.instrument import AccountKind
 from argos_common.domain.signal import QuantityRule
+from argos_common.domain.times import NS_PER_S
 from argos_exchange_node.core.account import PaperAccount
 from argos_exchange_node.core.exchange import FeeHabit, Fees
 from argos_exchange_node.core.market import Market

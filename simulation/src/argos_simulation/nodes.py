@@ -27,8 +27,8 @@ from argos_common.domain.node import (
     Submission,
     VenueEvent,
 )
+from argos_common.domain.times import NS_PER_S
 from argos_common.lasthop.contract import Node, NodeUnavailable, in_doubt
-from argos_common.runtime.clock import NS_PER_S
 
 from argos_simulation.network import Cable
 from argos_simulation.process import Process

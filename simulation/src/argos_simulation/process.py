@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from argos_common.runtime.clock import NS_PER_S
+from argos_common.domain.times import NS_PER_S
 
 Hazard = Callable[["Process"], None]
 """Called at each point; may kill the process."""

@@ -24,10 +24,11 @@ from argos_common.domain.order import (
     kind_of,
 )
 from argos_common.domain.signal import SignalAccepted
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import DealRecorded
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.lasthop.lease import TTL_NS
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.log import Entry
 from argos_common.testing.memory_log import MemoryStore
 from argos_common.wire import codec, subjects

@@ -11,9 +11,10 @@ from argos_common.domain.ids import Account, OrderId, TradeId
 from argos_common.domain.order import OrderDeclined, OrderSubmitting
 from argos_common.domain.reconcile import OrderMatched
 from argos_common.domain.signal import SignalAccepted
+from argos_common.domain.times import milliseconds
 from argos_common.domain.venue import DealEntry, DealRecorded
 from argos_common.domain.verdict import VerdictGiven
-from argos_monitor.core.timeline import Moment, Told, milliseconds, moments_of
+from argos_monitor.core.timeline import Moment, Told, moments_of
 
 from argos_cli.client.history import Recorded
 

@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from argos_common.domain.errors import OurMistake
-from argos_common.runtime.clock import NS_PER_MS, Clock
+from argos_common.domain.times import NS_PER_MS
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.embedded_nats import free_port, start_nats
 from argos_common.runtime.nats_connection import NatsSettings, connect
 from argos_common.runtime.provision import ensure_stream

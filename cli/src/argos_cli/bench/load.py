@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from argos_common.runtime.clock import NS_PER_MS, NS_PER_S, SystemClock
+from argos_common.domain.times import NS_PER_MS, NS_PER_S
+from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.event_loop import run_loop
 from argos_common.runtime.times import utc_text
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from argos_common.domain.ids import SignalId
 from argos_common.domain.signal import SignalAccepted
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.nats_log import NatsLog
 
 from argos_cli.bench.config import SOURCE

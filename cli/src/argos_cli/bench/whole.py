@@ -7,7 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import Clock
 
 from argos_cli.bench.config import bench_config
 from argos_cli.bench.floor import measure_floor

@@ -166,9 +166,25 @@ async def _kill_by_risk(
         )
     except NoReply:
         return None
-    if not reply.ok or len(reply.sequences) != len(accounts):
+    if not reply.ok or not reply.sequences:
         return None
-    return dict(zip(accounts, reply.sequences, strict=True))
+    found = await _kills_at(opened, reply.sequences)
+    if any(account not in found for account in accounts):
+        return None
+    return {account: found[account] for account in accounts}
+
+
+async def _kills_at(opened: Opened, sequences: Sequence[int]) -> dict[str, int]:
+    """Account -> log position, as the log has them: risk has an order of its own for accounts."""
+    found: dict[str, int] = {}
+    try:
+        async with asyncio.timeout(LEASE_S):
+            async for item in read_until(opened.log, max(sequences), min(sequences) - 1):
+                if isinstance(item.event, KillEngaged) and item.entry.sequence in sequences:
+                    found[item.event.account] = item.entry.sequence
+    except (TimeoutError, LogUnavailable):
+        pass  # what was not found is not confirmed
+    return found
 
 
 async def under_way(opened: Opened, positions: dict[str, int]) -> tuple[UnderWay, ...]:

@@ -11,7 +11,8 @@ import typer
 from argos_common.domain.control import Scope
 from argos_common.domain.ids import Account
 from argos_common.domain.node import CommandKind, CommandReply
-from argos_common.runtime.clock import NS_PER_S, SystemClock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import SystemClock
 
 from argos_cli.audit.fleet_fold import FleetFold
 from argos_cli.client.commands import (

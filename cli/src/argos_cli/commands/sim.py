@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 from argos_common.domain.errors import BadInput
-from argos_common.runtime.clock import NS_PER_S, SystemClock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import SystemClock
 from argos_common.wire.codec import to_plain
 
 from argos_cli.commands.options import JsonOption

@@ -6,11 +6,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import SystemClock
+
 from argos_cli.client.http import get_json
 from argos_cli.client.opened import running_record
 from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption
 from argos_cli.exits import Code, Ended, run
+from argos_cli.fleet.state_folder import FleetRecord
 from argos_cli.output import show, show_json, show_table
+
+FAILING_S = 30
+"""Whoever has lived this long since it ended last is taken to be well."""
 
 
 def status(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:
@@ -28,7 +35,20 @@ async def fetch_status(state: Path) -> dict[str, Any]:
     """The monitor's own document. Raises Ended (not reachable)."""
     record = running_record(state)
     found = await get_json(record.urls["monitor"] + "/api/system/status", "the monitor")
-    return found if isinstance(found, dict) else {"status": "unreadable"}
+    document = found if isinstance(found, dict) else {"status": "unreadable"}
+    return with_failing(document, record, SystemClock().now_ns())
+
+
+def with_failing(document: dict[str, Any], record: FleetRecord, now_ns: int) -> dict[str, Any]:
+    """The monitor's word, unless the supervisor knows a process that ends again and again."""
+    failing = [
+        f"{name} ended {end.in_a_row} times in a row ({end.reason})"
+        for name, end in record.ended.items()
+        if end.in_a_row > 1 and now_ns - end.at_ns < FAILING_S * NS_PER_S
+    ]
+    if not failing:
+        return document
+    return document | {"status": "stale", "healthy": False, "message": "; ".join(failing)}
 
 
 def is_healthy(document: dict[str, Any]) -> bool:

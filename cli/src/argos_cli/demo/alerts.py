@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from argos_common.domain.money import plain
+from argos_common.domain.times import NS_PER_S
 
 from argos_cli.client.keep_alive import post_head
 
-NS_PER_S = 1_000_000_000
 USER_AGENT = "Go-http-client/1.1"
 BAR_S = 60
 

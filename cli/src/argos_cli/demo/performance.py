@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import DealReason, DealRecorded
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.runtime.clock import Clock
 from argos_monitor.core.words import sentence
 
 from argos_cli.audit.tone import tone, worth_showing

@@ -6,7 +6,8 @@ stderr, because stdout then holds one document and nothing else.
 
 from __future__ import annotations
 
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import Clock
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

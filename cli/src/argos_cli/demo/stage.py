@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from argos_common.domain.errors import WireError
 from argos_common.domain.node import AccountFacts
-from argos_common.runtime.clock import NS_PER_MS, Clock
+from argos_common.domain.times import NS_PER_MS
+from argos_common.runtime.clock import Clock
 from argos_common.wire import codec, subjects
 
 from argos_cli.client.keep_alive import KeepAlive

@@ -45,6 +45,7 @@ class Child:
     failures: int = 0
     restarts: int = 0
     reason: str = ""
+    ended_ns: int = 0
     process: subprocess.Popen[bytes] | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 

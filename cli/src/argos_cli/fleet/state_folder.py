@@ -25,6 +25,15 @@ RECORD = Path("run/fleet.json")
 _END_S, _POLL_S = 5.0, 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class LastEnd:
+    """When a process ended last (wall clock), how often in a row, and why."""
+
+    at_ns: int
+    in_a_row: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetRecord:
     """Where a running fleet is. `pids` and `ports` by process name; `accounts` as configured.
@@ -42,6 +51,7 @@ class FleetRecord:
     ports: Mapping[str, int] = field(default_factory=dict)
     node_addresses: Mapping[str, str] = field(default_factory=dict)
     token_files: Mapping[str, str] = field(default_factory=dict)
+    ended: Mapping[str, LastEnd] = field(default_factory=dict)
 
 
 class FolderLock:
@@ -102,6 +112,7 @@ def last_record(state: Path) -> FleetRecord | None:
     try:
         values = json.loads((state / RECORD).read_text(encoding="utf-8"))
         values["accounts"] = tuple(values.get("accounts", ()))
+        values["ended"] = {n: LastEnd(**each) for n, each in values.get("ended", {}).items()}
         return FleetRecord(**values)
     except (OSError, ValueError, TypeError):
         return None
@@ -111,7 +122,7 @@ def mark_stopped(state: Path) -> None:
     """Nothing of the fleet runs any more; the rest of the record is kept."""
     record = last_record(state)
     if record is not None:
-        write_record(state, replace(record, supervisor_pid=0, pids={}))
+        write_record(state, replace(record, supervisor_pid=0, pids={}, ended={}))
 
 
 def end_left_over(state: Path) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ from pathlib import Path
 from types import TracebackType
 
 from argos_common.domain.errors import ArgosError, OurMistake
-from argos_common.runtime.clock import NS_PER_S, Clock, SystemClock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import Clock, SystemClock
 from argos_common.runtime.credentials import ensure_tokens, read_secret_file
 from argos_common.runtime.entropy import SystemEntropy
 from argos_common.runtime.fleet import Fleet
@@ -36,6 +37,7 @@ from argos_cli.fleet.log_server import launch_log, prepare_log
 from argos_cli.fleet.state_folder import (
     FleetRecord,
     FolderLock,
+    LastEnd,
     end_left_over,
     mark_stopped,
     write_record,
@@ -298,6 +300,8 @@ class EmbeddedFleet:
             child.ready.clear()
             child.phase, child.reason = Phase.WAITING, reason
             child.failures = next_failure(child.failures, alive_s)
+            child.ended_ns = self._clock.now_ns()
+            self._write_record()
             wait_s = pause_s(child.failures)
             self._say(f"{child.name} ended ({reason}); starting it again in {wait_s:g} s")
             await self._clock.sleep(wait_s)
@@ -364,6 +368,11 @@ class EmbeddedFleet:
                 node_addresses={
                     node.name: node.address or f"127.0.0.1:{self.ports[f'node:{node.name}']}"
                     for node in self.fleet.nodes.values()
+                },
+                ended={
+                    child.name: LastEnd(child.ended_ns, child.failures, child.reason)
+                    for child in self._children.values()
+                    if child.ended_ns
                 },
                 token_files={name: str(path) for name, path in self._token_files.items()},
             ),

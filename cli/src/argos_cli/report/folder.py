@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from argos_common.domain.errors import OurMistake
+from argos_common.domain.times import NS_PER_S
 from argos_common.wire.codec import to_plain
 
 from argos_cli.client.history import Recorded, write_recording
@@ -25,7 +26,6 @@ from argos_cli.report.trades import trades_csv
 from argos_cli.report.view import View
 
 LATEST = "latest"
-NS_PER_S = 1_000_000_000
 
 
 def new_run_folder(runs: Path, now_ns: int) -> Path:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from argos_cli.report.orders import OrderRow, RunFold
+from argos_common.domain.times import NS_PER_MS
 
-NS_PER_MS = 1_000_000
+from argos_cli.report.orders import OrderRow, RunFold
 
 RECEIVED = "alert received"
 ACCEPTED = "signal on record"

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from argos_common.domain.times import NS_PER_S
+
 from argos_cli.report.hops import Hop
 from argos_cli.report.trades import TradeLine
 from argos_cli.report.view import PricePoint, price_step
 
 WIDTH, HEIGHT = 720, 170
 LEFT, RIGHT, TOP, BOTTOM = 74, 16, 22, 22
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

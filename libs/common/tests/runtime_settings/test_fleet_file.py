@@ -160,3 +160,22 @@ def test_a_missing_choice_is_a_mistake_with_a_line_not_a_crash(tmp_path: Path, g
     assert gone in text
     path.write_text(text.replace(gone, "", 1), encoding="utf-8")
     assert any(gone.split()[0] in each.key for each in check_fleet(path))
+
+
+def test_a_table_that_only_its_sub_tables_make_has_the_line_of_the_first() -> None:
+    lines = TomlLines('name = "x"\n\n[nods.paper]\nkind = "paper"\n[nods.mt5]\n')
+    assert (lines.line(("nods",)), lines.line(("nods", "mt5")), lines.line(("gone",))) == (3, 5, 1)
+
+
+def test_a_file_that_is_a_folder_is_one_plain_sentence(tmp_path: Path) -> None:
+    (mistake,) = check_fleet(tmp_path)
+    assert mistake.sentence == (
+        f"{tmp_path} cannot be read (Is a directory): name a file that can be, with --config or"
+        " ARGOS_CONFIG"
+    )
+
+
+def test_a_file_that_is_no_text_is_one_plain_sentence(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_bytes(b'name = "\xff"')
+    (mistake,) = check_fleet(tmp_path / "fleet.toml")
+    assert mistake.sentence.endswith("cannot be read (it is not UTF-8 text): save it as UTF-8")

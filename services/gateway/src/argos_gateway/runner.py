@@ -15,8 +15,9 @@ from dataclasses import replace
 
 from argos_common.domain.errors import WireError
 from argos_common.domain.signal import SignalAccepted, SignalRefused
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.bus import Bus
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.log import (
     Append,
     Busy,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from argos_common.domain.errors import ConfigMistake
 from argos_common.domain.ids import Source
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.credentials import read_secret, source_token_hashes
 from argos_common.runtime.fleet import Fleet
 
 from argos_gateway.core.access import Access
-from argos_gateway.core.intake import NS_PER_S, Door, KnownSource, KnownStrategy
+from argos_gateway.core.intake import Door, KnownSource, KnownStrategy
 
 SECRET_LENGTH_MIN = 8
 

@@ -15,7 +15,8 @@ import pytest
 import structlog
 from argos_common.domain.event import Event
 from argos_common.domain.signal import SignalAccepted, SignalRefused
-from argos_common.runtime.clock import NS_PER_S, SystemClock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.credentials import ensure_tokens
 from argos_common.runtime.entropy import SeededEntropy
 from argos_common.runtime.log import Answer, Append, LogStatus
@@ -169,7 +170,11 @@ async def test_whoever_has_no_token_learns_nothing_and_leaves_nothing(
     token = site.path.rpartition("/")[2]
     answer = await site.client.post(path.format(token=token), json=BUY)
     assert answer.status_code == 401
-    assert answer.json() == {"error": "not authorised", "code": "unauthorised", "field": ""}
+    assert answer.json() == {
+        "error": "not authorised: correct the source and the token in the address",
+        "code": "unauthorised",
+        "field": "",
+    }
     assert site.events() == []
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from argos_common.domain.ids import Source, Symbol
+from argos_common.domain.times import NS_PER_S
 from argos_common.wire.codec import decode, encode
 from argos_gateway.core.dialect import StrategyBeat
 from argos_gateway.core.intake import (
-    NS_PER_S,
     Accepted,
     Door,
     Finding,

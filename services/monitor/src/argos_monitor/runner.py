@@ -17,6 +17,7 @@ from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
 from argos_common.domain.node import AccountFacts, Beat
 from argos_common.domain.reconcile import AlertRaised
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.bus import Bus
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.follow import Follower, Proposer
@@ -37,7 +38,6 @@ LOOK_EVERY_S = 1.0
 ASK_LOG_EVERY_S = 2.0
 RETRY_S = 0.5
 WAITING_MAX = 1_000
-_NS_PER_S = 1_000_000_000
 
 
 @dataclass(kw_only=True)
@@ -228,7 +228,7 @@ class Monitor:
     def _measure(self, metrics: Metrics, now_ns: int) -> None:
         for view in self.beats.views(now_ns, self.log_view.last_sequence):
             if view.age_ns is not None:
-                metrics.beat_age_seconds.labels(view.name).set(view.age_ns / _NS_PER_S)
+                metrics.beat_age_seconds.labels(view.name).set(view.age_ns / NS_PER_S)
         for account in self.state.accounts.values():
             metrics.killed.labels(account.account).set(int(account.control.killed))
             metrics.orders_in_doubt.labels(account.account).set(len(account.in_doubt()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from argos_common.runtime.clock import NS_PER_S
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.environment import Environment
 from argos_common.runtime.fleet import Fleet
 

@@ -13,11 +13,19 @@ from argos_common.domain.control import (
     Scope,
 )
 from argos_common.domain.event import Event
-from argos_common.domain.ids import TradeId
+from argos_common.domain.ids import OrderId, SignalId, TradeId
 from argos_common.domain.instrument import AccountKind
 from argos_common.domain.node import Beat
-from argos_common.domain.order import OrderAbsent, OrderInDoubt, OrderRefused, RefusalClass
+from argos_common.domain.order import (
+    OrderAbsent,
+    OrderDeclined,
+    OrderInDoubt,
+    OrderRefused,
+    RefusalClass,
+)
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
+from argos_common.domain.side import Side
+from argos_common.domain.verdict import Effect
 from argos_monitor.core.conditions import LogView, Period, conditions
 from argos_monitor.core.desk import REPEAT_NS, Condition, Desk
 from argos_monitor.core.fleet_state import FleetState
@@ -337,3 +345,28 @@ def test_the_message_names_kill_doubt_and_held_symbols() -> None:
         " EURUSD"
     )
     assert found["healthy"] is True
+
+
+@pytest.mark.parametrize(("code", "told"), [("too_late", 1), ("nothing_to_close", 0)])
+def test_an_exit_that_is_given_up_is_told_at_once(code: str, told: int) -> None:
+    cause = SignalId("22222222-2222-5222-8222-222222222222")
+    closing = leg(TRADE, 2, Side.SELL, Effect.CLOSE)
+    declined = OrderDeclined(
+        order_id=OrderId("bbbbbbbbbbbbb"),
+        account=DEMO,
+        trade_id=TRADE,
+        cause_id=cause,
+        symbol=EURUSD,
+        leg=2,
+        part=1,
+        attempt=1,
+        code=code,
+        sentence="too late by 1.000 s",
+        declined_at_ns=NOW,
+    )
+    state = state_of(*entry_story(), verdict(cause, (closing,)), declined)
+    notices = [each for each in state.notices.values() if each.code == "exit-given-up"]
+    assert len(notices) == told
+    for notice in notices:
+        assert (notice.level, notice.trade_id) == ("critical", TRADE)
+        assert "too late by 1.000 s" in notice.sentence

@@ -121,6 +121,27 @@ async def test_a_guard_that_does_not_hold_stops_what_stands_behind_it(worker: An
         assert len(answers) == 1
 
 
+async def test_records_that_the_caller_has_are_left_out(
+    worker: Any, venue_on: Any, submission: Maker
+) -> None:
+    async with worker() as terminal:
+        outcome = await venue_on(terminal, SystemClock()).place(submission())
+        assert outcome.result is Result.DONE
+        every = Call("history_deals_get", (1, 2**32))
+
+        async def shown() -> bool:
+            (answer,) = await terminal.ask(every)
+            return any(str(row["order"]) == outcome.venue_order_id for row in answer.rows or ())
+
+        async with asyncio.timeout(10):
+            while not await shown():
+                await asyncio.sleep(0.02)
+        (answer,) = await terminal.ask(every)
+        tickets = [row["ticket"] for row in answer.rows or ()]
+        (answer,) = await terminal.ask(Call("history_deals_get", every.args, seen=(tickets[-1],)))
+        assert [row["ticket"] for row in answer.rows or ()] == tickets[:-1]
+
+
 async def test_while_the_terminal_is_away_nothing_is_begun_and_it_comes_back(
     worker: Any, server: ServerProcess, venue_on: Any, submission: Maker
 ) -> None:

@@ -22,9 +22,10 @@ from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, OrderId
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal
 from argos_common.lasthop.contract import Node, NodeUnavailable
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.follow import Follower, Proposer
 from argos_common.runtime.health import Pulse
 from argos_common.runtime.log import (
@@ -328,7 +329,10 @@ class Reconciler:
                 self.logger.info("discrepancy resolved", account=event.account, how=event.how)
 
 
-OVERLAP_NS = 60 * NS_PER_S
+OVERLAP_NS = 10 * NS_PER_S
+LONG_OVERLAP_NS = 300 * NS_PER_S
+LONG_EVERY_PASSES = 60
+"""Every so often a longer look back: a venue may list a deal late."""
 
 
 def _since(account: AccountState, memory: _AccountWatch) -> int:
@@ -336,7 +340,8 @@ def _since(account: AccountState, memory: _AccountWatch) -> int:
     if not memory.listed:
         full = len(account.deals) >= DEALS_REMEMBERED
         return min(account.deals.values()) if full else account.known_since_ns
-    newest = max(account.deals.values(), default=account.known_since_ns) - OVERLAP_NS
+    overlap_ns = OVERLAP_NS if memory.passes % LONG_EVERY_PASSES else LONG_OVERLAP_NS
+    newest = max(account.deals.values(), default=account.known_since_ns) - overlap_ns
     oldest_missing = min((deal.venue_time_ns for deal in memory.missing), default=newest)
     return max(min(newest, oldest_missing), account.known_since_ns)
 

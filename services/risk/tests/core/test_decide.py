@@ -12,6 +12,7 @@ from argos_common.domain.signal import Action, QuantityRule
 from argos_common.domain.venue import DealEntry
 from argos_common.domain.verdict import Change, Decision, Effect, Facts, Leg, Origin
 from argos_risk.core.exposure import day_loss, measure
+from argos_risk.core.kill import kill_sentence, kill_sequences
 from argos_risk.core.state import next_cause
 
 from services.risk.tests.risk_kit import (
@@ -255,3 +256,18 @@ def test_a_kill_keeps_which_orders_were_under_way(state: str) -> None:
     assert list(world.risk.kill.under_way) == [order]
     world.says(world.filled(order, D("0.1")), replace(kill(), request_id="k2"))
     assert list(world.risk.kill.under_way) == []
+
+
+def test_a_kills_reply_names_what_was_under_way_also_if_another_kill_came_before_the_reply() -> (
+    None
+):
+    world = configured()
+    entry = world.verdict(signal("first"))
+    order = world.claim(entry, entry.legs[0])
+    world.says(kill(), world.filled(order, D("0.1")), replace(kill(), request_id="k2"))
+    said = {
+        request: kill_sentence(world.state, kill_sequences(world.state, [DEMO], request), request)
+        for request in ("k1", "k2")
+    }
+    assert f"already under way: {order} (demo)" in said["k1"]
+    assert "nothing was under way" in said["k2"]

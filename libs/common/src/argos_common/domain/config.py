@@ -13,8 +13,7 @@ from decimal import Decimal
 from argos_common.domain.ids import Account, Strategy, Symbol
 from argos_common.domain.instrument import AccountKind
 from argos_common.domain.signal import QuantityRule
-
-NS_PER_S = 1_000_000_000
+from argos_common.domain.times import NS_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -252,8 +252,8 @@ class LastHop:
         try:
             return await self._keep_answer(outcome)
         except OurMistake:
-            # True, though not on record: a repeat is answered IN_DOUBT. Whoever asked is content and
-            # asks no more, so it is for us to keep it later; till then the id blocks its symbol.
+            # True, though not on record. Whoever asked is content and asks no more, so it is kept
+            # here later; till then a repeat is answered IN_DOUBT and the id blocks its symbol.
             self._unkept[order_id] = outcome
             return outcome
 
@@ -297,10 +297,7 @@ class LastHop:
         return answers.with_record(evidence, entry, running=running)
 
     async def _not_it(self, order_id: OrderId, venue_order_id: str) -> str:
-        """Why what only looks like the order cannot be it; empty if it can.
-
-        Another program may well trade the same quantity in the same seconds.
-        """
+        """Why what only looks like the order (another program's may) is not it; else empty."""
         owner = await self._journal.order_of(Ticket.ORDER, venue_order_id)
         if owner is not None and owner != order_id:
             return f"what looks like it is order {owner}"

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 from argos_common.domain.errors import OurMistake
 from argos_common.domain.ids import OrderId
@@ -97,6 +98,7 @@ TABLE: dict[tuple[Journaled, Step], Journaled] = {
 }
 
 
+@lru_cache(maxsize=64)  # asked for twice in a row
 def digest(submission: Submission) -> str:
     """The same for the same order, whatever budget, lease, epoch and trace it comes with."""
     facts = replace(submission, budget_ns=0, epoch=0, lease="", trace_parent="")

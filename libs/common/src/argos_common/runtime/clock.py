@@ -9,9 +9,6 @@ import asyncio
 import time
 from typing import Protocol
 
-NS_PER_S = 1_000_000_000
-NS_PER_MS = 1_000_000
-
 
 class Clock(Protocol):
     def now_ns(self) -> int:

@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import generate_latest
 
 from argos_common.domain.errors import OurMistake
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.metrics import Metrics
 
 STUCK_S = 10

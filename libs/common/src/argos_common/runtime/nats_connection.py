@@ -80,6 +80,23 @@ class NatsEvents:
     """A permission is missing; the server's sentence."""
 
 
+class _LeanClient(Client):
+    """A client that reads the headers of the server's own messages only.
+
+    Stored entries come with the headers of their append, which mean nothing to a reader but would
+    be parsed for each. Should the library no longer call this, they are parsed again, and no more.
+    """
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        if not headers or not headers.startswith(_STATUS_LINE):
+            return None
+        found: dict[str, str] | None = await super()._process_headers(headers)
+        return found
+
+
+_STATUS_LINE = b"NATS/1.0 "  # a header without a status has its line end here
+
+
 class NatsConnection:
     """What the log and the bus share. Made by `connect`."""
 
@@ -87,7 +104,7 @@ class NatsConnection:
         self.settings = settings
         self.violation = ""
         self._events = events
-        self._client = Client()
+        self._client = _LeanClient()
         self._last_error = ""
         self._refused = ""
         self._closing = False

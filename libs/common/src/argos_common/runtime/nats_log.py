@@ -13,8 +13,9 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 
 from argos_common.domain.errors import OurMistake
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.append_rules import check_append, check_batch
-from argos_common.runtime.clock import NS_PER_S, Clock, SystemClock
+from argos_common.runtime.clock import Clock, SystemClock
 from argos_common.runtime.entropy import Entropy, SystemEntropy
 from argos_common.runtime.log import Answer, Append, Busy, Entry, LogStatus, LogUnavailable, Unknown
 from argos_common.runtime.nats_answers import (

@@ -24,7 +24,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from argos_common.domain.errors import OurMistake
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.domain.times import NS_PER_S
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.log import Entry
 from argos_common.runtime.nats_connection import (
     NatsConnection,

@@ -13,7 +13,7 @@ import json
 import urllib.request
 
 from argos_common.domain.errors import OurMistake
-from argos_common.runtime.clock import NS_PER_S
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.nats_answers import NOT_FOUND_STREAM
 from argos_common.runtime.nats_connection import NatsConnection, NoAnswer, NobodyThere, NotSent
 from argos_common.runtime.nats_log import stream_name

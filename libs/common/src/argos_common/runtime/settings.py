@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from argos_common.domain.config import NS_PER_S, AccountConfig, Limits, StrategyRoute, SymbolRoute
+from argos_common.domain.config import AccountConfig, Limits, StrategyRoute, SymbolRoute
 from argos_common.domain.errors import ConfigMistake
 from argos_common.domain.ids import Account, Source, Strategy, Symbol
 from argos_common.domain.instrument import AccountKind
 from argos_common.domain.signal import QuantityRule
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.fleet import (
     Endpoint,
     Fleet,
@@ -87,8 +88,13 @@ def _read(path: Path) -> tuple[Fleet, list[Mistake]]:
         raise ConfigMistake(
             f"there is no {path}: name the file with --config or ARGOS_CONFIG"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigMistake(f"{path} cannot be read ({error}): correct it or restore it") from None
+    except UnicodeDecodeError:
+        raise ConfigMistake(f"{path} cannot be read (it is not UTF-8 text): save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigMistake(
+            f"{path} cannot be read ({error.strerror}): name a file that can be, with --config or"
+            " ARGOS_CONFIG"
+        ) from None
     try:
         # Decimal, so that what is written is what counts; `nan` and `inf` are found out later.
         values = tomllib.loads(text, parse_float=Decimal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from argos_common.runtime.clock import NS_PER_S
+from argos_common.domain.times import NS_PER_S
 
 
 def utc_text(at_ns: int) -> str:

@@ -22,10 +22,13 @@ class TomlLines:
         self._scan(text.splitlines())
 
     def line(self, path: Path) -> int:
-        """The line (from 1) of a key, or of the nearest table around it."""
+        """The line (from 1) of a key, of the first within it, or of the nearest table around it."""
         while path:
             if path in self._lines:
                 return self._lines[path]
+            within = [line for key, line in self._lines.items() if key[: len(path)] == path]
+            if within:  # a table that only its sub-tables make
+                return min(within)
             path = path[:-1]
         return 1
 

@@ -22,8 +22,9 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from enum import Enum
 
 from argos_common.domain.errors import OurMistake
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.append_rules import check_append, check_batch, only_create_once
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.log import (
     Answer,
     Append,

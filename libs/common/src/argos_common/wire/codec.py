@@ -143,6 +143,7 @@ class _Pair:
         self.message_class = _message_class(kind.__name__)
         hints = typing.get_type_hints(kind)
         self.fields = [_field(f.name, hints[f.name]) for f in dataclasses.fields(cast("Any", kind))]
+        self._reads = [(f.name, f.optional, f.repeated, f.read) for f in self.fields]
         ours = {f.name for f in self.fields}
         theirs = {f.name for f in self.message_class.DESCRIPTOR.fields}
         if ours != theirs:
@@ -169,20 +170,19 @@ class _Pair:
 
     def read(self, message: Any) -> object:
         values: dict[str, Any] = {}
-        for field in self.fields:
-            if field.optional and not message.HasField(field.name):
-                values[field.name] = None
-                continue
-            item = getattr(message, field.name)
-            try:
-                if field.repeated:
-                    values[field.name] = tuple(field.read(element) for element in item)
+        name, item = "", None
+        try:
+            for name, optional, repeated, read in self._reads:
+                if optional and not message.HasField(name):
+                    values[name] = None
+                    continue
+                item = getattr(message, name)
+                if read is _same:
+                    values[name] = tuple(item) if repeated else item
                 else:
-                    values[field.name] = field.read(item)
-            except (ValueError, InvalidOperation):
-                raise WireError(
-                    f"{self.kind.__name__}.{field.name} holds {str(item)[:40]!r}"
-                ) from None
+                    values[name] = tuple([read(each) for each in item]) if repeated else read(item)
+        except (ValueError, KeyError, InvalidOperation):
+            raise WireError(f"{self.kind.__name__}.{name} holds {str(item)[:40]!r}") from None
         return self.kind(**values)
 
 
@@ -228,7 +228,7 @@ def _conversion(base: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     if base is Decimal:
         return plain, _decimal
     if issubclass(base, Enum):
-        return lambda item: item.value, base
+        return lambda item: item.value, {each.value: each for each in base}.__getitem__
     if base in (str, int, bool):
         return _same, _same
     raise TypeError(f"no conversion for {base}")

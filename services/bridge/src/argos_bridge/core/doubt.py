@@ -43,11 +43,11 @@ from argos_common.domain.order import (
     OrderSubmitting,
     RefusalClass,
 )
+from argos_common.domain.times import NS_PER_S
 
 from argos_bridge.core.outcome import of_outcome, says_more
 from argos_bridge.core.state import AccountState
 
-NS_PER_S = 1_000_000_000
 BACKOFF_NS = tuple(s * NS_PER_S // 4 for s in (1, 2, 4, 8, 20, 40, 80, 120))
 WATCH_CLOSE_NS = 5 * NS_PER_S
 WATCH_CLOSE_FOR_NS = 60 * NS_PER_S

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 
 from argos_common.domain.book import OrderView
 from argos_common.domain.order import OrderState, RefusalClass
+from argos_common.domain.times import NS_PER_MS, NS_PER_S
 from argos_common.domain.verdict import Effect
-
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

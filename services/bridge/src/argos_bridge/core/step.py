@@ -12,11 +12,10 @@ from argos_common.domain.instrument import Instrument
 from argos_common.domain.node import AccountFacts
 from argos_common.domain.order import OrderDeclined, OrderSubmitting
 from argos_common.domain.side import Side
+from argos_common.domain.times import NS_PER_MS
 from argos_common.domain.verdict import Effect
 
 from argos_bridge.core.state import AccountState
-
-NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

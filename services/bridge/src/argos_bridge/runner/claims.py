@@ -11,9 +11,9 @@ from argos_common.domain.errors import ArgosError
 from argos_common.domain.ids import OrderId
 from argos_common.domain.node import Outcome, Submission
 from argos_common.domain.order import ExitTurn, OrderDeclined, OrderState, OrderSubmitting
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.verdict import Effect
 from argos_common.lasthop.contract import in_doubt as unknown
-from argos_common.runtime.clock import NS_PER_S
 from argos_common.runtime.log import (
     Append,
     CreateOnce,

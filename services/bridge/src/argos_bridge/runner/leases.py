@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from argos_common.domain.errors import ArgosError
 from argos_common.domain.node import LeaseAnswer, LeaseAsk
+from argos_common.domain.times import NS_PER_MS
 from argos_common.lasthop.contract import Node
 from argos_common.runtime.bus import NoReply
-from argos_common.runtime.clock import NS_PER_MS
 from argos_common.wire.codec import pack, unpack
 from argos_common.wire.subjects import LEASE
 

@@ -9,9 +9,9 @@ from hashlib import sha256
 
 from argos_common.domain.errors import ArgosError
 from argos_common.domain.node import AccountFacts
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal
 from argos_common.lasthop.contract import NodeUnavailable
-from argos_common.runtime.clock import NS_PER_S
 from argos_common.wire import subjects
 from argos_common.wire.codec import pack
 

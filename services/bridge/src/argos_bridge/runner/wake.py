@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.bounded import bounded
-from argos_common.runtime.clock import NS_PER_S, Clock
+from argos_common.runtime.clock import Clock
 
 _SHORTEST_S = 0.001
 

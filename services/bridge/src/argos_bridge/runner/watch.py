@@ -6,8 +6,8 @@ from argos_common.domain.book import OrderView
 from argos_common.domain.errors import ArgosError
 from argos_common.domain.ids import OrderId
 from argos_common.domain.order import OrderEvent, next_state
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import NodeConfirmed
-from argos_common.runtime.clock import NS_PER_S
 from argos_common.wire import subjects
 
 from argos_bridge.core import doubt

@@ -13,8 +13,8 @@ from decimal import Decimal
 
 from argos_common.domain.ids import Symbol
 from argos_common.domain.money import to_tick
+from argos_common.domain.times import NS_PER_S
 
-_NS_PER_S = 1_000_000_000
 _WAVES = ((2, 40), (15, 120), (120, 500), (900, 1_500), (7_200, 6_000))
 """Seconds between the points of a wave, and its height in millionths of the base price."""
 
@@ -49,7 +49,7 @@ class Touch:
 def touch(market: Market, seed: int, now_ns: int) -> Touch:
     """Bid and ask of a market at a time."""
     millionths = sum(
-        height * _wave(f"{seed}/{market.venue_symbol}/{seconds}", seconds * _NS_PER_S, now_ns)
+        height * _wave(f"{seed}/{market.venue_symbol}/{seconds}", seconds * NS_PER_S, now_ns)
         for seconds, height in _WAVES
     )
     moved = market.base_price * market.swing * millionths / (_FINE * _FINE)

@@ -23,13 +23,13 @@ from argos_common.domain.errors import BadInput
 from argos_common.domain.ids import SignalId, Source, Strategy, Symbol, signal_id
 from argos_common.domain.money import plain
 from argos_common.domain.signal import SignalAccepted, SignalRefused
+from argos_common.domain.times import NS_PER_S
 
 from argos_gateway.core.dialect import StrategyBeat, Wanted
 from argos_gateway.core.payload import Payload
 from argos_gateway.core.registry import DIALECTS
 from argos_gateway.core.strict_json import BODY_BYTES_MAX, Json, read_object
 
-NS_PER_S = 1_000_000_000
 FUTURE_NS_MAX = 5 * NS_PER_S
 STALE = "stale"
 HIDDEN = "***"

@@ -14,10 +14,10 @@ from decimal import Decimal
 
 from argos_common.domain.errors import BadInput
 from argos_common.domain.money import parse
+from argos_common.domain.times import NS_PER_S
 
 from argos_gateway.core.strict_json import Json, shown
 
-NS_PER_S = 1_000_000_000
 TEXT_MAX = 200
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)

@@ -38,7 +38,9 @@ def refused(event: SignalRefused, signal_id: str) -> Reply:
 STATUS = {"malformed": 400, "too_large": 413, "not_text": 415, "conflict": 409, "rate_limited": 429}
 """HTTP status by code where it is not 422."""
 
-UNAUTHORISED = refusal(401, "unauthorised", "not authorised")
+UNAUTHORISED = refusal(
+    401, "unauthorised", "not authorised: correct the source and the token in the address"
+)
 NOT_CONFIRMED = refusal(
     503, "not_confirmed", "storage is not confirmed: send it again, it will not be taken twice"
 )

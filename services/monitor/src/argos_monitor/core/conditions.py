@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from argos_common.domain.instrument import AccountKind
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.verdict import Effect
 
 from argos_monitor.core.desk import Condition
 from argos_monitor.core.fleet_state import AccountState, FleetState
 from argos_monitor.core.heartbeat import Heartbeats, Liveness
 
-NS_PER_S = 1_000_000_000
 DOUBT_NS = 10 * NS_PER_S
 UNREACHABLE_NS = 10 * NS_PER_S
 FAILURES = 3

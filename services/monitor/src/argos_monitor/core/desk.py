@@ -17,12 +17,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from argos_common.domain.reconcile import AlertRaised
+from argos_common.domain.times import NS_PER_S
 
 from argos_monitor.core.notice import Notice, digest
 
 REPEAT_NS = 3_600_000_000_000
 OVER = "over"
-_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class Desk:
             present[condition.prefix] = None
             known = self.open.get(condition.prefix)
             if known is None:
-                anchor = str(condition.anchor or now_ns // _NS_PER_S)
+                anchor = str(condition.anchor or now_ns // NS_PER_S)
                 notices.append(self._tell(condition, anchor, 0, now_ns))
             elif now_ns - known.last_ns >= REPEAT_NS:
                 notices.append(self._tell(condition, known.anchor, known.count + 1, now_ns))

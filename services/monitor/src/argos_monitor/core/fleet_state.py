@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from argos_common.domain.book import Book, OrderView
+from argos_common.domain.book import NOTHING_LEFT, Book, OrderView
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import (
     AccountControl,
@@ -22,6 +22,7 @@ from argos_common.domain.event import Event
 from argos_common.domain.ids import Account
 from argos_common.domain.order import (
     OrderAcknowledged,
+    OrderDeclined,
     OrderEvent,
     OrderFilled,
     OrderRefused,
@@ -36,12 +37,12 @@ from argos_common.domain.reconcile import (
     OrderMatched,
 )
 from argos_common.domain.signal import SignalAccepted, SignalRefused
+from argos_common.domain.times import DAY_NS
 from argos_common.domain.venue import DealRecorded
-from argos_common.domain.verdict import VerdictGiven
+from argos_common.domain.verdict import Effect, VerdictGiven
 
 from argos_monitor.core.notice import Notice, digest
 
-DAY_NS = 86_400_000_000_000
 NOTICES_MAX = 1_000
 
 
@@ -195,6 +196,8 @@ class FleetState:
         state = self.account(event.account)
         known = state.book.orders.get(event.order_id)
         trade_id = known.trade_id if known else ""
+        if isinstance(event, OrderDeclined):
+            self._declined(sequence, state, event)
         oddity = state.book.fold_order(event, appended_ns)
         if oddity:
             self._notify(
@@ -228,6 +231,24 @@ class FleetState:
                 state.failed_sequence, state.failure = sequence, event.sentence
             case _:
                 pass
+
+    def _declined(self, sequence: int, state: AccountState, event: OrderDeclined) -> None:
+        """An exit that is given up leaves risk on that was to be taken off: nobody tries again."""
+        trade = state.book.trades.get(event.trade_id)
+        view = trade.legs.get(event.leg) if trade else None
+        if view is None or view.leg.effect is not Effect.CLOSE or event.code == NOTHING_LEFT:
+            return
+        self._notify(
+            Notice(
+                alert_id=f"exit-given-up-{sequence}",
+                level="critical",
+                code="exit-given-up",
+                sentence=f"an exit of {event.symbol} was given up ({event.sentence}): what it was to"
+                " close is still open; flatten it, or close it at the venue",
+                account=event.account,
+                trade_id=event.trade_id,
+            )
+        )
 
     def _notify(self, notice: Notice) -> None:
         self.notices[notice.alert_id] = notice

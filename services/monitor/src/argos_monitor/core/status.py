@@ -8,13 +8,12 @@ from typing import Any
 
 from argos_common.domain.money import plain
 from argos_common.domain.node import AccountFacts
+from argos_common.domain.times import NS_PER_MS, NS_PER_S
 
 from argos_monitor.core.conditions import UNREACHABLE_NS, LogView
 from argos_monitor.core.fleet_state import AccountState, FleetState
 from argos_monitor.core.heartbeat import Heartbeats, Liveness, ServiceView
 
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 Json = dict[str, Any]  # plain JSON, of any shape
 FACTS_STALE_NS = 5 * NS_PER_S
 _RANK = (Liveness.ONLINE, Liveness.UNKNOWN, Liveness.LATE, Liveness.OFFLINE)

@@ -29,12 +29,11 @@ from argos_common.domain.order import (
 )
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyResolved, OrderMatched
 from argos_common.domain.signal import SignalAccepted, SignalRefused
+from argos_common.domain.times import milliseconds
 from argos_common.domain.venue import DealRecorded
 from argos_common.domain.verdict import RuleResult, VerdictGiven
 
 from argos_monitor.core.words import DECISIONS, sentence
-
-_NS_PER_MS = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +344,3 @@ def moments_of(told: Sequence[Told]) -> tuple[Moment, ...]:
         )
         last = at_ns
     return tuple(moments)
-
-
-def milliseconds(duration_ns: int) -> Decimal:
-    """A duration for people, to the microsecond."""
-    return (Decimal(duration_ns) / _NS_PER_MS).quantize(Decimal("0.001"))

@@ -6,12 +6,13 @@ Only a module that answers at once belongs here: a real one blocks whatever thre
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from argos_common.lasthop.ports import Clock
+from typing import TYPE_CHECKING, Any
 
 from argos_mt5_node.core.calls import RAISED, Answer, Call, holds
 from argos_mt5_node.ports import CallLost, TerminalDown, TerminalModule
+
+if TYPE_CHECKING:  # a worker process stays small: no event loop in it
+    from argos_common.lasthop.ports import Clock
 
 
 class InlineTerminal:
@@ -102,14 +103,24 @@ def _one(module: TerminalModule, call: Call, never_returns: type[Exception] | No
     if value is None or value is False:
         code, text = module.last_error()
         return Answer(value, code, text)
+    if call.seen:
+        seen = frozenset(call.seen)
+        value = [record for record in value if record.ticket not in seen]
     return Answer(plain(value))
+
+
+_SCALARS = frozenset({int, float, str, bool})
 
 
 def plain(value: Any) -> Any:  # whatever the module returns
     """Records as dictionaries, sequences of them as lists; numbers and texts as they are."""
     as_dict = getattr(value, "_asdict", None)
     if as_dict is not None:
-        return {name: plain(field) for name, field in as_dict().items()}
+        fields: dict[str, Any] = as_dict()
+        for name, field in fields.items():
+            if type(field) not in _SCALARS:
+                fields[name] = plain(field)
+        return fields
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return value

@@ -5,7 +5,8 @@ Rules:
 2. A call may carry `must`: fields of the record it returns, each with the values that are allowed.
    If one has another value, or there is no record, the calls after it are not made. So a send that
    stands behind such reads happens only on the account and in the state that they showed.
-3. Records arrive as dictionaries. `value` None is never "nothing there": `code` and `text`, the
+3. A call may carry `seen`: tickets of records that its caller has. They are left out.
+4. Records arrive as dictionaries. `value` None is never "nothing there": `code` and `text`, the
    module's error slot, say why.
 """
 
@@ -30,6 +31,7 @@ class Call:
     args: tuple[Any, ...] = ()  # scalars, or a trade request
     keywords: Mapping[str, Scalar] = field(default_factory=dict)
     must: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    seen: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,18 @@ def holds(call: Call, answer: Answer) -> bool:
 
 
 def call_to_json(call: Call) -> Json:
-    return {"f": call.function, "a": call.args, "k": call.keywords, "m": call.must}
+    return {
+        "f": call.function,
+        "a": call.args,
+        "k": call.keywords,
+        "m": call.must,
+        "s": call.seen,
+    }
 
 
 def call_from_json(data: Json) -> Call:
     must = {name: tuple(wanted) for name, wanted in data["m"].items()}
-    return Call(data["f"], tuple(data["a"]), data["k"], must)
+    return Call(data["f"], tuple(data["a"]), data["k"], must, tuple(data["s"]))
 
 
 def answer_to_json(answer: Answer) -> list[Any]:

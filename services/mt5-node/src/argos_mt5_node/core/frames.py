@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import struct
 
 from argos_mt5_node.core.calls import Json
+from argos_mt5_node.core.quick_json import from_bytes, to_bytes
 
 HEADER = struct.Struct(">I")
 BODY_BYTES_MAX = 256 * 1024 * 1024
@@ -13,7 +13,7 @@ BODY_BYTES_MAX = 256 * 1024 * 1024
 
 def pack(message: Json) -> bytes:
     """One message as a frame."""
-    body = json.dumps(message, separators=(",", ":")).encode()
+    body = to_bytes(message)
     return HEADER.pack(len(body)) + body
 
 
@@ -27,7 +27,7 @@ def body_length(header: bytes) -> int:
 
 def unpack(body: bytes) -> Json:
     """The message of a frame's body. Raises ValueError."""
-    message = json.loads(body)
+    message = from_bytes(body)
     if not isinstance(message, dict):
         raise ValueError("a frame is not a JSON object")
     return message

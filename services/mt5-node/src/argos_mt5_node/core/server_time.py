@@ -11,8 +11,8 @@ Rules:
 
 from __future__ import annotations
 
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
+from argos_common.domain.times import NS_PER_MS, NS_PER_S
+
 DAY_S = 86_400
 HALF_HOUR_NS = 1800 * NS_PER_S
 ODD_NS = 120 * NS_PER_S

@@ -9,6 +9,7 @@ from argos_common.domain.ids import OrderId
 from argos_common.domain.node import Outcome, Result, Submission
 from argos_common.domain.order import RefusalClass
 from argos_common.domain.side import Side
+from argos_common.domain.times import NS_PER_S
 from argos_common.lasthop.contract import in_doubt
 from argos_common.lasthop.ports import Clock
 
@@ -21,7 +22,7 @@ from argos_mt5_node.ports import CallLost, Terminal, TerminalDown
 from argos_mt5_node.runner.readings import Readings
 
 _RESOLVE_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4)
-_RESOLVE_BACK_NS = 120 * server_time.NS_PER_S
+_RESOLVE_BACK_NS = 120 * NS_PER_S
 
 
 class Placing:

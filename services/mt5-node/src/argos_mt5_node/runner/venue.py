@@ -17,6 +17,7 @@ from argos_common.domain.node import (
     Snapshot,
     Submission,
 )
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal
 from argos_common.lasthop.contract import NodeUnavailable
 from argos_common.lasthop.ports import Clock
@@ -35,7 +36,7 @@ from argos_mt5_node.runner.watching import Watching
 
 _CLOCK_TRIES = 40
 _CLOCK_PAUSE_S = 0.05
-_SEARCH_BEFORE_NS = 600 * server_time.NS_PER_S
+_SEARCH_BEFORE_NS = 600 * NS_PER_S
 
 
 class Mt5Venue:
@@ -216,5 +217,5 @@ class Mt5Venue:
         return server_time.bounds(since_ns, self._clock.now_ns(), self._readings.offset_ns)
 
     def _settled(self) -> bool:
-        settles_ns = int(self._tuning.history_settles_s * server_time.NS_PER_S)
+        settles_ns = int(self._tuning.history_settles_s * NS_PER_S)
         return self._readings.connected_for_ns() >= settles_ns

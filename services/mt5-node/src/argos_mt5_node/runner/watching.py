@@ -7,13 +7,15 @@ history has settled, it looks further back. A deal is passed on once.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from argos_common.domain.node import AccountFacts
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal
 from argos_common.lasthop.ports import Clock
 
 from argos_mt5_node.core import server_time
 from argos_mt5_node.core.calls import Call, Row
-from argos_mt5_node.core.server_time import NS_PER_S
 from argos_mt5_node.core.translate import deal_of, is_trade
 from argos_mt5_node.ports import CallLost, Terminal, TerminalDown
 from argos_mt5_node.runner.readings import Readings
@@ -25,6 +27,8 @@ BACK_NS = 60 * NS_PER_S
 FAR_BACK_NS = 900 * NS_PER_S
 _UNSETTLED_SCAN_NS = NS_PER_S
 _SEEN_MAX = 100_000
+_RECENT_MAX = 200  # so many passed on are named in a quick poll, so that they do not come again
+_KNOWN_MAX = 5_000  # and in one that looks further back
 _REST_FACTOR = 9  # polls take at most a tenth of the time
 _REST_MAX_S = 0.5  # one poll that waited behind a hung call must not silence the account
 
@@ -97,7 +101,7 @@ class Watching:
         looks = () if looked else self._readings.look()
         calls = list(looks)
         if knows_clock:
-            calls.append(Call("history_deals_get", self._range(now_ns)))
+            calls.append(self._history(now_ns))
         answers = await self._terminal.ask(*calls)
         if looks:
             self._readings.take(answers[: len(looks)], self._terminal.life)
@@ -108,17 +112,20 @@ class Watching:
             return []
         return self._new(rows, offset_ns)
 
-    def _range(self, now_ns: int) -> tuple[int, int]:
-        """(from, to) in server seconds."""
+    def _history(self, now_ns: int) -> Call:
+        """The deals since a moment ago or, when that is due, since long ago; not those passed on."""
         connected_ns = self._readings.connected_for_ns()
         settled = connected_ns >= _ns(self._tuning.history_settles_s)
         every_ns = _ns(self._tuning.scan_every_s) if settled else _UNSETTLED_SCAN_NS
-        back_ns = RECENT_NS
+        back_ns, known = RECENT_NS, _RECENT_MAX
         if self._scanned_ns is None or now_ns - self._scanned_ns >= every_ns:
             back_ns = BACK_NS if settled and self._scanned_ns is not None else FAR_BACK_NS
+            known = _KNOWN_MAX
             self._scanned_ns = now_ns
         since_ns = self._readings.server_ns() - back_ns
-        return server_time.bounds(since_ns, self._clock.now_ns(), self._readings.offset_ns)
+        bounds = server_time.bounds(since_ns, self._clock.now_ns(), self._readings.offset_ns)
+        seen = tuple(islice(reversed(self._seen), known))
+        return Call("history_deals_get", bounds, seen=seen)
 
     def _new(self, rows: list[Row], offset_ns: int) -> list[Deal]:
         fresh = [row for row in rows if row["ticket"] not in self._seen and is_trade(row)]

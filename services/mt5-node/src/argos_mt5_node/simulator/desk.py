@@ -22,12 +22,14 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
+from argos_common.domain.times import NS_PER_MS, NS_PER_S
+
 from argos_mt5_node.simulator import constants as c
 from argos_mt5_node.simulator import views
 from argos_mt5_node.simulator.book import Book
 from argos_mt5_node.simulator.broker import SimulatedBroker
 from argos_mt5_node.simulator.records import Deal, Order, TradeRequest
-from argos_mt5_node.simulator.symbols import DAY_S, NS_PER_MS, NS_PER_S
+from argos_mt5_node.simulator.symbols import DAY_S
 from argos_mt5_node.simulator.valuation import cents, margin
 
 # JSON values; the shape of each is the operation's own.

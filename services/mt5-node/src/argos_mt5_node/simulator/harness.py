@@ -12,13 +12,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from argos_common.domain.times import NS_PER_MS
+
 from argos_mt5_node.simulator import constants as c
 from argos_mt5_node.simulator.broker import SimulatedBroker
 from argos_mt5_node.simulator.control import SimulatorControl
 from argos_mt5_node.simulator.desk import TerminalDesk
 from argos_mt5_node.simulator.link import InProcessLink
 from argos_mt5_node.simulator.server import PORT_FILE
-from argos_mt5_node.simulator.symbols import NS_PER_MS, AccountSpec, SymbolSpec
+from argos_mt5_node.simulator.symbols import AccountSpec, SymbolSpec
 from argos_mt5_node.simulator.terminal import SimulatedTerminal
 
 START_NS = 1_772_442_000_000_000_000  # Monday, 2 March 2026, 09:00 UTC

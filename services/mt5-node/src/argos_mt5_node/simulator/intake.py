@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from argos_common.domain.times import NS_PER_MS
+
 from argos_mt5_node.simulator import constants as c
 from argos_mt5_node.simulator.book import Book
 from argos_mt5_node.simulator.checks import check, find_position
 from argos_mt5_node.simulator.execution import close_by_order, market_order, new_order
 from argos_mt5_node.simulator.records import ZERO, Order, Reply, TradeRequest, TradeResult
-from argos_mt5_node.simulator.state import NS_PER_MS, BrokerState, Cause
+from argos_mt5_node.simulator.state import BrokerState, Cause
 from argos_mt5_node.simulator.switchboard import ANSWER_FAULTS, Params, Switchboard
 
 _LADDER = (

@@ -11,11 +11,13 @@ import select
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from argos_mt5_node.simulator.constants import RES_TEXT
-from argos_mt5_node.simulator.desk import TerminalDesk
 from argos_mt5_node.simulator.protocol import HEADER, FrameError, body_length, pack, unpack
+
+if TYPE_CHECKING:  # a client of the socket need not hold the broker
+    from argos_mt5_node.simulator.desk import TerminalDesk
 
 Outcome = tuple[int, str, Any]  # code, detail, JSON value
 

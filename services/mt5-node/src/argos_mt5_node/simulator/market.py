@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from argos_common.domain.times import NS_PER_MS
+
 from argos_mt5_node.simulator.prng import hash_name, mix64
-from argos_mt5_node.simulator.symbols import NS_PER_MS, ServerClock, SymbolSpec
+from argos_mt5_node.simulator.symbols import ServerClock, SymbolSpec
 
 _OCTAVES = (0, 3, 6, 9, 12, 15, 18)
 _SATURDAY = 2  # day 0 of the epoch is a Thursday

@@ -11,9 +11,10 @@ Operations of the terminal are listed in ``desk``, control operations (``control
 
 from __future__ import annotations
 
-import json
 import struct
 from typing import Any
+
+from argos_mt5_node.core.quick_json import from_bytes, to_bytes
 
 FRAME_MAX = 16 * 1024 * 1024
 HEADER = struct.Struct(">I")
@@ -25,7 +26,7 @@ class FrameError(ValueError):
 
 def pack(message: dict[str, Any]) -> bytes:  # JSON values
     """A frame."""
-    body = json.dumps(message, separators=(",", ":")).encode()
+    body = to_bytes(message)
     return HEADER.pack(len(body)) + body
 
 
@@ -41,7 +42,7 @@ def body_length(header: bytes) -> int:
 def unpack(body: bytes) -> dict[str, Any]:  # JSON values
     """The message of a frame's body. Raises FrameError."""
     try:
-        message = json.loads(body)
+        message = from_bytes(body)
     except ValueError as error:
         text = f"a frame is not JSON: {error}"
         raise FrameError(text) from None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from argos_common.domain.times import NS_PER_MS
+
 from argos_mt5_node.simulator import constants as c
 from argos_mt5_node.simulator.book import Book
 from argos_mt5_node.simulator.market import Market
@@ -23,8 +25,6 @@ from argos_mt5_node.simulator.records import (
 )
 from argos_mt5_node.simulator.switchboard import Switchboard
 from argos_mt5_node.simulator.symbols import AccountSpec, SymbolSpec
-
-NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
+from argos_common.domain.times import NS_PER_S
+
 from argos_mt5_node.simulator import constants as c
 from argos_mt5_node.simulator.records import ZERO
 
-NS_PER_S = 1_000_000_000
-NS_PER_MS = 1_000_000
 DAY_S = 86_400
 
 

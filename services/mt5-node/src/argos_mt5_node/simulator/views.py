@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from argos_common.domain.times import NS_PER_MS
+
 from argos_mt5_node.simulator import constants as c
 from argos_mt5_node.simulator.book import Book
 from argos_mt5_node.simulator.market import Market
 from argos_mt5_node.simulator.records import Deal, Order, Position, TradeRequest, TradeResult
-from argos_mt5_node.simulator.symbols import NS_PER_MS, SymbolSpec
+from argos_mt5_node.simulator.symbols import SymbolSpec
 from argos_mt5_node.simulator.valuation import Standing, cents, position_profit, profit, rate
 
 Row = list[int | float | str]

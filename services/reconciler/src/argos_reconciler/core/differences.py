@@ -23,22 +23,21 @@ from argos_common.domain.money import plain
 from argos_common.domain.node import Snapshot
 from argos_common.domain.order import LIVE, UNRESOLVED, OrderState
 from argos_common.domain.reconcile import DiscrepancyKind
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal, DealEntry, VenuePosition
 
 from argos_reconciler.core.match import base_asset
 from argos_reconciler.core.state import BY_AMOUNT, AccountState
-
-_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """How long each may stand before a person must know. `live_ns` where real money is."""
 
-    simulated_ns: int = 5 * _NS_PER_S
-    live_ns: int = 15 * _NS_PER_S
-    missing_fill_ns: int = 15 * _NS_PER_S
-    unresolved_ns: int = 30 * _NS_PER_S
+    simulated_ns: int = 5 * NS_PER_S
+    live_ns: int = 15 * NS_PER_S
+    missing_fill_ns: int = 15 * NS_PER_S
+    unresolved_ns: int = 30 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

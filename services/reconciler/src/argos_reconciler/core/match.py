@@ -41,6 +41,7 @@ from argos_common.domain.order import (
     OrderSubmitting,
 )
 from argos_common.domain.reconcile import MatchMethod, OrderMatched
+from argos_common.domain.times import milliseconds
 from argos_common.domain.venue import Deal, DealEntry, DealReason, DealRecorded
 from argos_common.domain.verdict import Effect
 
@@ -54,7 +55,6 @@ DORMANT_MAX = 2_000
 CLOCK_SLACK_NS = 1_000_000
 """Venues round their times to a millisecond."""
 
-_NS_PER_MS = Decimal(1_000_000)
 _BY_THE_VENUE = (DealReason.STOP_LOSS, DealReason.TAKE_PROFIT, DealReason.STOP_OUT)
 _TEN_DIGITS = Decimal("0.0000000001")
 
@@ -320,7 +320,7 @@ def _filled_at(order: OpenOrder, last: Deal) -> tuple[int, str]:
 
 
 def _milliseconds(duration_ns: int) -> Decimal:
-    return (Decimal(max(duration_ns, 0)) / _NS_PER_MS).quantize(Decimal("0.001"))
+    return milliseconds(max(duration_ns, 0))
 
 
 def _charge(deal: Deal, instrument: Instrument | None) -> Decimal:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from argos_common.domain.node import LeaseAnswer
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.verdict import VerdictGiven
 from argos_common.runtime.logs import Logger
 from argos_common.runtime.metrics import Metrics
-
-NS_PER_S = 1_000_000_000
 
 
 class ServiceReport:

@@ -27,8 +27,9 @@ def kill_sentence(state: RiskState, sequences: dict[str, int], request_id: str) 
     where = ", ".join(f"{account} at {at}" for account, at in sequences.items())
     named = []
     for account, risk in state.accounts.items():
-        if account in sequences and risk.kill is not None and risk.kill.request_id == request_id:
-            named += [f"{order_id} ({account})" for order_id in risk.kill.under_way]
+        kill = risk.kills.get(request_id)
+        if account in sequences and kill is not None:
+            named += [f"{order_id} ({account})" for order_id in kill.under_way]
     under = f"already under way: {', '.join(named)}" if named else "nothing was under way"
     return (
         f"Killed: {where}. No new risk is submitted after these log positions; {under}."

@@ -13,8 +13,8 @@ The account's epoch is in every answer, granted or not.
 
 from __future__ import annotations
 
-from argos_common.domain.config import NS_PER_S
 from argos_common.domain.node import LeaseAnswer, LeaseAsk
+from argos_common.domain.times import NS_PER_S
 
 from argos_risk.core.state import AccountRisk
 

@@ -21,9 +21,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import TypeVar
 
 from argos_common.domain.book import Book, TradeView
-from argos_common.domain.config import NS_PER_S, AccountConfig
+from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import (
     AccountControl,
     ConfigApplied,
@@ -40,16 +41,17 @@ from argos_common.domain.ids import Account, OrderId, SignalId, Symbol, TradeId,
 from argos_common.domain.order import LIVE, OrderEvent
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyResolved
 from argos_common.domain.signal import SignalAccepted
+from argos_common.domain.times import DAY_NS
 from argos_common.domain.venue import DealEntry, DealRecorded
 from argos_common.domain.verdict import Effect, Origin, VerdictGiven
 from argos_common.runtime.log import Entry
 from argos_common.wire.subjects import PREFIX
 
-DAY_NS = 86_400 * NS_PER_S
 DAYS_KEPT = 3
 REQUESTS_KEPT = 64
 UNROUTED_MAX = 1_000
 
+Kept = TypeVar("Kept")
 ReadConfig = Callable[[str], AccountConfig | None]
 """The configuration in a document, None if it cannot be read."""
 
@@ -117,6 +119,8 @@ class AccountRisk:
     marks: dict[Symbol, Mark] = field(default_factory=dict)
     days: dict[str, Day] = field(default_factory=dict)
     kill: Kill | None = None
+    kills: dict[str, Kill] = field(default_factory=dict)
+    """By request id: each reply names what its own kill came too late for."""
     requests: dict[str, int] = field(default_factory=dict)
 
     def day(self, at_ns: int) -> Day:
@@ -260,6 +264,8 @@ def _control(
             risk.kill = Kill(
                 sequence=sequence, request_id=event.request_id, under_way=under_way(risk.book)
             )
+            risk.kills[event.request_id] = risk.kill
+            _keep_newest(risk.kills)
         case KillReleased():
             _remember(risk, event.request_id, sequence)
         case FlattenOrdered():
@@ -274,8 +280,12 @@ def _control(
 
 def _remember(risk: AccountRisk, request_id: str, sequence: int) -> None:
     risk.requests[request_id] = sequence
-    while len(risk.requests) > REQUESTS_KEPT:
-        del risk.requests[next(iter(risk.requests))]
+    _keep_newest(risk.requests)
+
+
+def _keep_newest(by_request: dict[str, Kept]) -> None:
+    while len(by_request) > REQUESTS_KEPT:
+        del by_request[next(iter(by_request))]
 
 
 def _configure(
