@@ -43,7 +43,8 @@ class SlowConnection(sqlite3.Connection):
 
 def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
     """As sqlite3's own."""
-    return _connect(*arguments, **{"factory": SlowConnection} | options)
+    made: sqlite3.Connection = _connect(*arguments, **{"factory": SlowConnection} | options)
+    return made
 
 
 if __name__ == "__main__":

@@ -142,7 +142,8 @@ async def test_a_wrong_door_a_wrong_key_and_a_wrong_way_are_told_apart(state: Pa
     record = record_of(state)
     gateway = record.urls["gateway"]
     token, other = (
-        read_secret_file(Path(record.token_files[name])).reveal() for name in ("argos", "tradingview")
+        read_secret_file(Path(record.token_files[name])).reveal()
+        for name in ("argos", "tradingview")
     )
     door = f"{gateway}/v1/webhooks/argos"
     before, _ = await accepted_and_refused(state)

@@ -154,8 +154,8 @@ async def test_a_bad_snapshot_is_said_in_a_sentence_and_the_log_is_read_again(
     folder = state / "snapshots"
     whole = {name: (folder / f"{name}.json").read_text(encoding="utf-8") for name in SNAPSHOTS}
     damages: tuple[tuple[str, Callable[[str], bytes]], ...] = (
-        ("has no readable header", lambda _: b"\x00 this is no snapshot \xff"),
-        ("is damaged or incomplete", lambda text: text[: len(text) // 2].encode()),
+        ("has no readable header", lambda _: b"this is no snapshot"),
+        ("is damaged or incomplete", lambda _: b"\x00 nor is this \xff"),
         ("is of log generation g0, not g1", lambda text: text.replace('"g1"', '"g0"', 1).encode()),
     )
     async with running(state) as (fleet, _):
@@ -168,7 +168,7 @@ async def test_a_bad_snapshot_is_said_in_a_sentence_and_the_log_is_read_again(
             for name in SNAPSHOTS:
                 told = (state / "logs" / f"{name}.out").read_text(encoding="utf-8").splitlines()
                 sentences = [each for each in told if f"the snapshot {name}.json {why}" in each]
-                assert len(sentences) == 1, told
+                assert len(sentences) == 1
                 assert "it is ignored and the log is read again" in sentences[0]
         sender = Sender(fleet)
         await sender.send(alert("leave", "exit", SCALPER))

@@ -74,9 +74,7 @@ async def test_whoever_is_killed_at_whatever_moment_every_signal_ends_as_it_shou
                 action = "buy" if number % 2 else "exit"
                 async with asyncio.TaskGroup() as group:
                     for bot in (TREND, SCALPER, STACKER):
-                        group.create_task(
-                            sender.send(alert(f"{bot[0]}-{number}", action, bot))
-                        )
+                        group.create_task(sender.send(alert(f"{bot[0]}-{number}", action, bot)))
                     await asyncio.sleep(draw.randrange(LATEST_MS) / 1000)
                     await kill_and_wait(fleet, target)
         items = await assert_promises_kept(fleet, sender)

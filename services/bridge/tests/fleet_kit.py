@@ -122,7 +122,12 @@ class SlowLog:
         return answer
 
     async def append_batch(self, appends: Sequence[Append]) -> Answer:
-        return await self.inner.append_batch(appends)
+        await self._delay()
+        if self._rng.random() < self.loss:
+            self.inner.lose_ack()
+        answer = await self.inner.append_batch(appends)
+        await self._delay()
+        return answer
 
     async def read(self, after: int, subjects: Sequence[str] = ()) -> AsyncIterator[Entry]:
         async for entry in self.inner.read(after, subjects):

@@ -127,14 +127,14 @@ async def test_records_that_the_caller_has_are_left_out(
     async with worker() as terminal:
         outcome = await venue_on(terminal, SystemClock()).place(submission())
         assert outcome.result is Result.DONE
-        every = Call("history_deals_get", (1, 2**32))
+        every = Call("history_deals_get", (1, 2_000_000_000))
 
         async def shown() -> bool:
             (answer,) = await terminal.ask(every)
             return any(str(row["order"]) == outcome.venue_order_id for row in answer.rows or ())
 
         async with asyncio.timeout(10):
-            while not await shown():
+            while not await shown():  # noqa: ASYNC110 - polls the books
                 await asyncio.sleep(0.02)
         (answer,) = await terminal.ask(every)
         tickets = [row["ticket"] for row in answer.rows or ()]

@@ -89,7 +89,9 @@ def _read(path: Path) -> tuple[Fleet, list[Mistake]]:
             f"there is no {path}: name the file with --config or ARGOS_CONFIG"
         ) from None
     except UnicodeDecodeError:
-        raise ConfigMistake(f"{path} cannot be read (it is not UTF-8 text): save it as UTF-8") from None
+        raise ConfigMistake(
+            f"{path} cannot be read (it is not UTF-8 text): save it as UTF-8"
+        ) from None
     except OSError as error:
         raise ConfigMistake(
             f"{path} cannot be read ({error.strerror}): name a file that can be, with --config or"

@@ -74,8 +74,10 @@ def load_snapshot(
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Unusable()
-    except (OSError, UnicodeDecodeError) as error:
-        return _unusable(path, f"cannot be read ({error})")
+    except UnicodeDecodeError:
+        return _unusable(path, "is damaged or incomplete")
+    except OSError as error:
+        return _unusable(path, f"cannot be read ({error.strerror})")
     first, _, body = text.partition("\n")
     body = body.removesuffix("\n")
     try:
