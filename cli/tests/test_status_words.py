@@ -24,7 +24,14 @@ DOCUMENT: dict[str, Any] = {
     "message": "Fleet running normally",
     "accounts": [ACCOUNT],
     "services": [
-        {"name": "risk", "state": "late", "age_ms": 6012, "said": "running", "sequence": 3, "lag": 2}
+        {
+            "name": "risk",
+            "state": "late",
+            "age_ms": 6012,
+            "said": "running",
+            "sequence": 3,
+            "lag": 2,
+        }
     ],
     "kill": {"engaged": False},
     "today": {"signals": 4, "refused_at_door": 1},

@@ -49,6 +49,14 @@ def test_every_torn_snapshot_is_refused(tmp_path: Path) -> None:
         assert "is ignored" in found.sentence
 
 
+def test_bytes_that_are_no_text_are_damage(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    path.write_bytes(b"\x00\xff" + path.read_bytes())
+    assert load(path) == Unusable(
+        "the snapshot risk.json is damaged or incomplete: it is ignored and the log is read again"
+    )
+
+
 def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
     path = saved(tmp_path)
     whole = path.read_bytes()
