@@ -44,8 +44,6 @@ FLEET_TOML = Path(__file__).resolve().parents[2] / "fleet.toml"
 FREE = {"gateway": 0, "monitor": 0}
 LATE = ("too_late", "superseded", "trade_closed", "nothing_to_close")
 """Codes of a leg that was overtaken: by its deadline, or by an exit sent after it."""
-NEVER_SENT = ("terminal_down",)
-"""Codes of a leg that the node could not send: the process that holds the terminal was away."""
 
 SCALPER = ("scalper", "scalper-0.9.2", "EURUSD", "0.10")
 TREND = ("trend", "trend-1.2.0", "EURUSD", "0.10")
@@ -275,7 +273,7 @@ async def assert_promises_kept(fleet: EmbeddedFleet, sender: Sender) -> list[Rec
     assert recorded == there.fills, "the fills on record are not those of the venues"
     for event in events:
         if isinstance(event, OrderDeclined):
-            assert event.code in LATE + NEVER_SENT, event.sentence
+            assert event.code in LATE, event.sentence
     async with open_fleet(fleet.folder) as opened:
         checks = await verify_fleet(opened, wait_s=20)
     assert [(check.name, check.broken) for check in checks if not check.passed] == []

@@ -166,6 +166,7 @@ def test_sealed_before_it_was_sent_is_followed_by_attempt_two() -> None:
         (RefusalClass.VENUE_ERROR, "", 2, 30),
         (RefusalClass.MARKET_CLOSED, "", 0, 0),
         (RefusalClass.NODE_GATE, "lease_not_live", 3, 0.6),
+        (RefusalClass.NODE_GATE, "terminal_down", 5, 1),
         (RefusalClass.NODE_GATE, "epoch_old", 0, 0),
         (RefusalClass.NODE_GATE, "deadline_passed", 0, 0),
     ],

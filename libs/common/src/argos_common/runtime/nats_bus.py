@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -52,6 +53,10 @@ class NatsBus:
                 await self.publish(message.reply, reply)
 
         await self._connection.subscribe(subject, arrived, queue)
+        # Known to the server when this returns, so that whoever asks next finds somebody. While the
+        # connection is away there is nothing to wait for: it is told when it is back.
+        with contextlib.suppress(NotSent, NoAnswer):
+            await self._connection.flush()
 
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
         """One question, one answer. Raises NoReply."""

@@ -122,7 +122,10 @@ _NAMES: dict[type, str] = {}
 
 @cache
 def _event_class(body_name: str) -> type:
-    return next(kind for kind in event_classes() if _body_name(kind) == body_name)
+    for kind in event_classes():
+        if _body_name(kind) == body_name:
+            return kind
+    raise WireError(f"there is no event for {body_name}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

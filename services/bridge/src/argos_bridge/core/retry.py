@@ -41,10 +41,11 @@ RETRIES: dict[tuple[RefusalClass, Effect], Rule] = {
     # Our own node refused: the venue was never asked, and an exit must get there.
     (R.NODE_GATE, E.CLOSE): Rule(None, 500 * NS_PER_MS),
 }
-LEASE_CODE = "lease_not_live"
-FRESH_LEASE = Rule(3, 600 * NS_PER_MS)
-"""The one gate of the node that an entry may try again: with the next lease, which is granted
-within half a second."""
+ENTRY_GATES = {
+    "lease_not_live": Rule(3, 600 * NS_PER_MS),  # the next lease is granted within half a second
+    "terminal_down": Rule(5, NS_PER_S),  # its process is being started again
+}
+"""The node's refusals that an entry may try again; the venue was never asked."""
 THE_REST = Rule(50, 0)
 """A part of an exit was filled and the rest cancelled: the rest again, at once."""
 NEVER_LEFT = Rule(5, 200 * NS_PER_MS)
@@ -61,7 +62,7 @@ def rule_for(order: OrderView, effect: Effect) -> Rule | None:
         return None
     refusal = order.refusal
     if refusal.refusal is R.NODE_GATE and effect is E.OPEN:
-        return FRESH_LEASE if refusal.code == LEASE_CODE else None
+        return ENTRY_GATES.get(refusal.code)
     return RETRIES.get((refusal.refusal, effect))
 
 
