@@ -16,7 +16,13 @@ from argos_cli.client.opened import open_fleet
 from argos_cli.commands.control import kill_fleet
 from argos_cli.commands.verify import verify_fleet
 from argos_cli.fleet.supervisor import EmbeddedFleet
-from argos_common.domain.order import OrderAbsent, OrderFilled, OrderRefused, OrderSubmitting
+from argos_common.domain.order import (
+    OrderAbsent,
+    OrderDeclined,
+    OrderFilled,
+    OrderRefused,
+    OrderSubmitting,
+)
 from argos_common.domain.reconcile import OrderMatched
 from argos_common.domain.signal import SignalAccepted
 from argos_common.domain.verdict import VerdictGiven
@@ -91,12 +97,24 @@ async def until_at_rest(fleet: EmbeddedFleet, signals: set[str], timeout_s: floa
 def _unfinished(items: list[Recorded], signals: set[str]) -> str:
     events = [item.event for item in items]
     judged = {e.cause_id for e in events if isinstance(e, VerdictGiven)}
+    approved = {
+        (e.account, leg.trade_id, leg.leg)
+        for e in events
+        if isinstance(e, VerdictGiven)
+        for leg in e.legs
+    }
+    begun = {
+        (e.account, e.trade_id, e.leg)
+        for e in events
+        if isinstance(e, OrderSubmitting | OrderDeclined)
+    }
     claimed = {e.order_id for e in events if isinstance(e, OrderSubmitting)}
     filled = {e.order_id for e in events if isinstance(e, OrderFilled) and e.done}
     refused = {e.order_id for e in events if isinstance(e, OrderRefused | OrderAbsent)}
     matched = {e.order_id for e in events if isinstance(e, OrderMatched)}
     for what, left in (
         ("without verdict", signals - judged),
+        ("without order", {str(leg) for leg in approved - begun}),
         ("without outcome", claimed - filled - refused),
         ("without match", filled - matched),
     ):
