@@ -17,8 +17,7 @@ from argos_common.domain.instrument import AccountKind
 from argos_common.domain.node import Question, Submission
 from argos_common.domain.side import Side
 from argos_common.domain.verdict import Effect
-from argos_common.lasthop.ports import Clock
-from argos_common.runtime.clock import SystemClock
+from argos_common.runtime.clock import Clock, SystemClock
 from argos_mt5_node.adapters.inline_terminal import InlineTerminal
 from argos_mt5_node.adapters.worker_terminal import Budgets, WorkerPlan, WorkerTerminal
 from argos_mt5_node.core.standing import Expected

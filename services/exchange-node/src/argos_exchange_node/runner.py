@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 
 from argos_common.lasthop.hop import LastHop
 from argos_common.lasthop.local import LocalNode
-from argos_common.lasthop.ports import Clock
 from argos_common.lasthop.server import NodeServer
+from argos_common.runtime.clock import Clock
 
 READY_EVERY_S = 0.5
 

@@ -15,7 +15,7 @@ HARMLESS says which newer events leave an intent valid that was approved before 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from argos_common.domain.errors import OurMistake
@@ -126,8 +126,6 @@ class AccountControl:
     config_hash: str = ""
     config_document: str = ""
     proposal: ConfigProposed | None = None
-    flatten: tuple[tuple[int, str, str], ...] = field(default=())
-    """Flattens not yet answered by verdicts: (sequence, symbol, reason)."""
 
     @property
     def killed(self) -> bool:
@@ -165,7 +163,7 @@ def fold_control(state: AccountControl, sequence: int, event: Control) -> Accoun
         case ConfigProposed():
             return replace(state, proposal=event)
         case FlattenOrdered():
-            return replace(state, flatten=(*state.flatten, (sequence, event.symbol, event.reason)))
+            return state  # what it asks for is risk's to answer
 
 
 def fold_unreadable(state: AccountControl, sequence: int) -> AccountControl:

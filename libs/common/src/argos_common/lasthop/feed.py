@@ -16,8 +16,8 @@ from enum import Enum
 from argos_common.domain.node import AccountFacts, VenueEvent
 from argos_common.domain.venue import Deal
 from argos_common.lasthop.contract import FACTS_EVERY_S, NodeUnavailable
-from argos_common.lasthop.ports import Clock
 from argos_common.lasthop.venue import Venue
+from argos_common.runtime.clock import Clock
 
 SILENCE_NS = 2_000_000_000
 QUEUE_MAX = 10_000

@@ -57,8 +57,9 @@ from argos_common.lasthop.contract import NodeUnavailable, in_doubt
 from argos_common.lasthop.feed import Feed
 from argos_common.lasthop.gates import Moment, Refusal, Standing, Unresolved, refuse
 from argos_common.lasthop.journal import AsyncJournal, Ticket, digest
-from argos_common.lasthop.ports import Clock, Entropy
 from argos_common.lasthop.venue import Venue
+from argos_common.runtime.clock import Clock
+from argos_common.runtime.entropy import Entropy
 
 _POSITIVE = (Result.DONE, Result.ACCEPTED)
 

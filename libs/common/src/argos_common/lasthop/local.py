@@ -27,7 +27,7 @@ from argos_common.lasthop.contract import (
     in_doubt,
 )
 from argos_common.lasthop.hop import LastHop
-from argos_common.lasthop.ports import Clock
+from argos_common.runtime.clock import Clock
 
 
 class LocalNode:

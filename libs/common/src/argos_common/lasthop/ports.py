@@ -1,4 +1,4 @@
-"""What the last hop needs from outside: clocks, chance, and somewhere to do slow work."""
+"""Where the last hop does its slow work: on the spot, or in one thread of its own."""
 
 from __future__ import annotations
 
@@ -8,24 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
-
-
-class Clock(Protocol):
-    def now_ns(self) -> int:
-        """Wall clock: nanoseconds since the Unix epoch, UTC. May jump."""
-        ...
-
-    def monotonic_ns(self) -> int:
-        """Never goes back; only differences mean anything."""
-        ...
-
-    async def sleep(self, seconds: float) -> None: ...
-
-
-class Entropy(Protocol):
-    def token(self, size: int) -> bytes:
-        """`size` unpredictable bytes."""
-        ...
 
 
 class Offload(Protocol):

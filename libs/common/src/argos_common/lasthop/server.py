@@ -40,7 +40,7 @@ from argos_common.lasthop.contract import (
     SnapshotRequest,
 )
 from argos_common.lasthop.local import LocalNode
-from argos_common.lasthop.ports import Clock
+from argos_common.runtime.clock import Clock
 from argos_common.wire.codec import pack, unpack
 
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024

@@ -22,8 +22,8 @@ from argos_common.domain.node import (
 from argos_common.domain.venue import Deal, DealEntry, DealReason
 from argos_common.domain.verdict import Effect
 from argos_common.lasthop.contract import in_doubt
-from argos_common.lasthop.ports import Clock
 from argos_common.lasthop.venue import Capabilities, Venue
+from argos_common.runtime.clock import Clock
 
 
 class TrialVenue:

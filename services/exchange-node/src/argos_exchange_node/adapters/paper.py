@@ -26,9 +26,10 @@ from argos_common.domain.node import (
 from argos_common.domain.order import RefusalClass
 from argos_common.domain.venue import Deal, Quote
 from argos_common.lasthop.contract import FACTS_EVERY_S, NodeUnavailable, in_doubt
-from argos_common.lasthop.ports import Clock, Offload, direct
+from argos_common.lasthop.ports import Offload, direct
 from argos_common.lasthop.venue import Capabilities
 from argos_common.runtime.bounded import bounded
+from argos_common.runtime.clock import Clock
 
 from argos_exchange_node.core import exchange, translate
 from argos_exchange_node.core.account import PaperAccount

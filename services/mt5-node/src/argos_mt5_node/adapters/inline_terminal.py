@@ -12,7 +12,7 @@ from argos_mt5_node.core.calls import RAISED, Answer, Call, holds
 from argos_mt5_node.ports import CallLost, TerminalDown, TerminalModule
 
 if TYPE_CHECKING:  # a worker process stays small: no event loop in it
-    from argos_common.lasthop.ports import Clock
+    from argos_common.runtime.clock import Clock
 
 
 class InlineTerminal:

@@ -15,8 +15,8 @@ from argos_common.domain.node import (
     Submission,
 )
 from argos_common.domain.venue import Deal
-from argos_common.lasthop.ports import Clock
 from argos_common.lasthop.venue import Capabilities, Venue
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.metrics import Metrics
 from argos_common.runtime.telemetry import Kind, Telemetry
 

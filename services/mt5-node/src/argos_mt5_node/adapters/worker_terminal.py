@@ -23,7 +23,7 @@ from pathlib import Path
 
 from argos_common.domain.errors import OurMistake
 from argos_common.lasthop.lock import FileLock
-from argos_common.lasthop.ports import Clock
+from argos_common.runtime.clock import Clock
 
 from argos_mt5_node.core import frames
 from argos_mt5_node.core.calls import Answer, Call, Json, answer_from_json, call_to_json

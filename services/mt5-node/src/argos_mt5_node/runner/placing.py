@@ -11,7 +11,7 @@ from argos_common.domain.order import RefusalClass
 from argos_common.domain.side import Side
 from argos_common.domain.times import NS_PER_S
 from argos_common.lasthop.contract import in_doubt
-from argos_common.lasthop.ports import Clock
+from argos_common.runtime.clock import Clock
 
 from argos_mt5_node.core import outcomes, server_time
 from argos_mt5_node.core.calls import Call, Row

@@ -10,7 +10,7 @@ from argos_common.domain.ids import Account, OrderId, Symbol
 from argos_common.domain.instrument import Instrument
 from argos_common.domain.node import AccountFacts
 from argos_common.domain.venue import Quote
-from argos_common.lasthop.ports import Clock
+from argos_common.runtime.clock import Clock
 
 from argos_mt5_node.core import server_time
 from argos_mt5_node.core.calls import Answer, Call, Row

@@ -20,8 +20,8 @@ from argos_common.domain.node import (
 from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal
 from argos_common.lasthop.contract import NodeUnavailable
-from argos_common.lasthop.ports import Clock
 from argos_common.lasthop.venue import Capabilities
+from argos_common.runtime.clock import Clock
 
 from argos_mt5_node.core import search, server_time
 from argos_mt5_node.core.calls import Answer, Call

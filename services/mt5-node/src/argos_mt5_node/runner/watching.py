@@ -12,7 +12,7 @@ from itertools import islice
 from argos_common.domain.node import AccountFacts
 from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal
-from argos_common.lasthop.ports import Clock
+from argos_common.runtime.clock import Clock
 
 from argos_mt5_node.core import server_time
 from argos_mt5_node.core.calls import Call, Row

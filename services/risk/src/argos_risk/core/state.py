@@ -256,8 +256,7 @@ def _control(
     state: RiskState, sequence: int, event: Control, read_config: ReadConfig
 ) -> tuple[str, ...]:
     risk = _of(state, event.account)
-    # What a flatten still owes is kept as pending causes, so the control's own list stays empty.
-    risk.control = replace(fold_control(risk.control, sequence, event), flatten=())
+    risk.control = fold_control(risk.control, sequence, event)
     match event:
         case KillEngaged():
             _remember(risk, event.request_id, sequence)
