@@ -19,6 +19,8 @@ from argos_mt5_node.core.standing import Expected
 D = Decimal
 SOURCE = Source("desk")
 VERSION = "sim-1"
+SECRET = "canary-7f3a-never-to-be-seen"
+"""The source's secret: every alert carries it, nothing may show it."""
 HEDGE, NET, SPOT = Account("hedge"), Account("net"), Account("spot")
 MT5_NODE, PAPER_NODE = "mt5", "paper"
 LOGINS = {HEDGE: 10_001, NET: 10_002}
@@ -75,7 +77,7 @@ def _config(account: Account, kind: AccountKind, quantity_max: Decimal) -> Accou
         limits=Limits(
             order_quantity_max=quantity_max,
             order_value_max=D(500_000),
-            open_positions_max=20,
+            open_positions_max=3,  # below the number of strategies, so that it bites
             daily_loss_max=D(20_000),
             account_value_max=D(2_000_000),
             risk_percent_max=D(5),
@@ -107,7 +109,7 @@ def access() -> Access:
         ),
         sources={
             SOURCE: KnownSource(
-                name=SOURCE, dialect="argos", max_age_ns=60 * NS_PER_S, bucket_ns=10 * NS_PER_S
+                name=SOURCE, dialect="argos", max_age_ns=60 * NS_PER_S, bucket_ns=10 * NS_PER_S, body_secret=SECRET
             )
         },
         token_hashes={},

@@ -16,6 +16,7 @@ from argos_simulation.chance import Chance
 from argos_simulation.faults import NAMES, draw
 from argos_simulation.invariants import Violation
 from argos_simulation.loop import VirtualLoop
+from argos_simulation.repeats import check_repeats
 from argos_simulation.rest import check_at_rest, restless
 from argos_simulation.venues import arm, disarm
 from argos_simulation.workload import BadDays, Operator, Sender, alerts
@@ -115,6 +116,8 @@ async def _simulate(
         if task.done() and task.exception() is not None:
             raise task.exception()  # type: ignore[misc]  # a mistake of the simulation itself
     check_at_rest(world)
+    if not restless(world):
+        await check_repeats(world)
     return _outcome(world, keep_story=story)
 
 
@@ -158,7 +161,7 @@ def _outcome(world: World, *, keep_story: bool) -> Outcome:
         evaluated=world.verdict.evaluated,
         virtual_s=world.now_s(),
         entries=len(world.store.entries),
-        orders=len(world.witness.claims),
+        orders=len(world.witness.truth.claims),
         digest=digest.hexdigest(),
         story=tuple(world.story) if keep_story else (),
     )

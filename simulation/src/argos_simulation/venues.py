@@ -31,14 +31,17 @@ from argos_mt5_node.simulator.switchboard import ALL_LOGINS, Params, Switchboard
 
 from argos_simulation.faults import VENUE, Faults
 from argos_simulation.network import Cable
+from argos_simulation.process import HostClock, Process
 
 T = TypeVar("T")
 
 
 class PlaceWitness(Protocol):
-    """Who is told, truthfully, when a call to a venue begins."""
+    """Who is told, truthfully, when a call to a venue begins and ends."""
 
-    def placing(self, submission: Submission) -> None: ...
+    def placing(self, submission: Submission, process: Process, node_now_ns: int) -> None: ...
+
+    def placed(self, order_id: OrderId) -> None: ...
 
 
 @dataclass(slots=True)
@@ -95,6 +98,7 @@ class WitnessedVenue:
     inner: Venue
     cable: Cable
     witness: PlaceWitness
+    clock: HostClock
     paper: PaperFaults | None = None
 
     @property
@@ -103,10 +107,12 @@ class WitnessedVenue:
 
     async def place(self, submission: Submission) -> Outcome:
         # No await between the last hop's look at its gates and this line.
-        self.witness.placing(submission)
+        self.witness.placing(submission, self.cable.process, self.clock.now_ns())
         if self.paper is not None:
             self._draw(self.paper)
-        return await self.inner.place(submission)
+        outcome = await self.inner.place(submission)
+        self.witness.placed(submission.order_id)
+        return outcome
 
     def _draw(self, paper: PaperFaults) -> None:
         faults, chance = self.cable.faults, self.cable.chance

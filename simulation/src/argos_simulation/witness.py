@@ -1,103 +1,116 @@
-"""The witness: sees every entry of the log and every call to a venue, truthfully, as it happens."""
+"""The witness: sees every entry of the log and every call to a venue, truthfully, as it happens.
+
+It believes no service. It reads the bytes of the log, the venues' own records, what senders and
+operators were told, and the journals as they lie on disk; each part of it holds one kind against
+the invariants.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from argos_common.domain.book import Book
-from argos_common.domain.control import AccountControl, Control, fold_control
+from argos_common.domain.control import Control
 from argos_common.domain.event import Event
-from argos_common.domain.ids import Account, OrderId, TradeId
-from argos_common.domain.node import Submission
-from argos_common.domain.order import (
-    LATE,
-    TABLE,
-    Kind,
-    OrderAbsent,
-    OrderEvent,
-    OrderPresumedAbsent,
-    OrderSealed,
-    OrderState,
-    OrderSubmitting,
-    kind_of,
-)
-from argos_common.domain.signal import SignalAccepted
-from argos_common.domain.times import NS_PER_S
-from argos_common.domain.venue import DealRecorded
-from argos_common.domain.verdict import Effect, VerdictGiven
-from argos_common.lasthop.lease import TTL_NS
+from argos_common.domain.ids import Account, OrderId
+from argos_common.domain.node import Command, CommandReply, Submission
+from argos_common.domain.order import OrderEvent
+from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyResolved, OrderMatched
+from argos_common.domain.signal import SignalAccepted, SignalRefused
+from argos_common.domain.venue import DealRecorded, NodeConfirmed
+from argos_common.domain.verdict import VerdictGiven
+from argos_common.lasthop.journal import Journal
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.log import Entry
 from argos_common.testing.memory_log import MemoryStore
 from argos_common.wire import codec, subjects
-from argos_risk.core.lease import CONFIRMED_MAX_NS
+from argos_exchange_node.adapters.memory_store import MemoryStore as PaperStore
+from argos_mt5_node.simulator.broker import SimulatedBroker
 
 from argos_simulation import fleet
-from argos_simulation.invariants import Verdict
+from argos_simulation.invariants import Court
+from argos_simulation.process import Process
+from argos_simulation.truth import VenueTruth
+from argos_simulation.witness_calls import CallWitness
+from argos_simulation.witness_control import ControlWitness
+from argos_simulation.witness_orders import OrderWitness
+from argos_simulation.witness_risk import RiskWitness
 
-MAY_BE_HELD = frozenset(
-    {OrderState.SUBMITTING, OrderState.WORKING, OrderState.PARTLY_FILLED, OrderState.IN_DOUBT}
-)
+NOT_RECORDED = (401, 413, 415, 429)
+"""Refusals at the door that need no record of their own."""
 
 
 @dataclass(slots=True)
 class Witness:
-    """`tell` writes the story; `now_ns` is true time."""
+    """`routes`: signal -> the accounts it concerns, by the configurations in force when it came."""
 
-    verdict: Verdict
-    now_ns: Callable[[], int]
-    now_s: Callable[[], float]
-    tell: Callable[[str], None]
-    books: dict[Account, Book] = field(default_factory=dict)
-    controls: dict[Account, AccountControl] = field(default_factory=dict)
-    killed_at_ns: dict[Account, int] = field(default_factory=dict)
+    court: Court
+    truth: VenueTruth
+    control: ControlWitness
+    calls: CallWitness
+    orders: OrderWitness
+    risk: RiskWitness
     signals: dict[str, SignalAccepted] = field(default_factory=dict)
+    refused: dict[str, SignalRefused] = field(default_factory=dict)
     routes: dict[str, tuple[Account, ...]] = field(default_factory=dict)
-    """Signal -> the accounts it concerns: those configured for its strategy when it came."""
-    verdicts: dict[tuple[str, Account], int] = field(default_factory=dict)
-    claims: dict[OrderId, OrderSubmitting] = field(default_factory=dict)
-    calls: Counter[OrderId] = field(default_factory=Counter)
-    never_sent: dict[OrderId, None] = field(default_factory=dict)
-    deals: Counter[tuple[Account, str]] = field(default_factory=Counter)
+    matched: dict[OrderId, None] = field(default_factory=dict)
     events: list[tuple[Entry, Event]] = field(default_factory=list)
-    entry_side: dict[tuple[Account, TradeId], int] = field(default_factory=dict)
-    oddities: list[str] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
-    def check(self, number: int, detail: str = "", *, holds: bool) -> None:
-        """One evaluation, now."""
-        self.verdict.check(number, holds=holds, at_s=self.now_s(), detail=detail)
-        if not holds:
-            self.tell(f"VIOLATION {number}: {detail}")
-
-    def book(self, account: Account) -> Book:
-        """The account's book, folded from the log alone."""
-        if account not in self.books:
-            self.books[account] = Book(account=account)
-        return self.books[account]
+    @classmethod
+    def of(
+        cls,
+        court: Court,
+        broker: SimulatedBroker,
+        paper: PaperStore,
+        journals: Mapping[Account, Journal],
+    ) -> Witness:
+        """One that has seen nothing yet."""
+        truth = VenueTruth(broker, paper, {})
+        control = ControlWitness(court, journals)
+        calls = CallWitness(court, control, truth, {})
+        orders = OrderWitness(court, control, calls, truth)
+        risk = RiskWitness(court, control, orders.at_stake)
+        return cls(court, truth, control, calls, orders, risk)
 
     # --- the log
 
     def entry(self, entry: Entry) -> None:
         """An entry was stored."""
+        self._look()
         event = codec.decode(entry.data)
         self.events.append((entry, event))
-        self.tell(
+        self.entries.append(entry)
+        self.digest.update(line_of(entry))
+        self.court.tell(
             f"log {entry.sequence} {entry.subject.removeprefix(subjects.PREFIX)} {_brief(event)}"
+        )
+        self.court.check(
+            33, f"entry {entry.sequence}", holds=fleet.SECRET.encode() not in entry.data
         )
         match event:
             case SignalAccepted():
                 self.signals[event.signal_id] = event
                 self.routes[event.signal_id] = self._concerned(event)
+            case SignalRefused():
+                self.refused[event.signal_id] = event
             case VerdictGiven():
-                self._verdict(entry, event)
+                self.risk.verdict(event, self.signals.get(event.cause_id))
+                self.orders.verdict(entry.sequence, event)
             case DealRecorded():
-                self._deal(event)
+                self.orders.deal(event)
+            case NodeConfirmed():
+                self.control.confirmation(event)
+            case DiscrepancyFound() | DiscrepancyResolved():
+                self.risk.discrepancy(entry.sequence, event)
+            case OrderMatched():
+                self.matched[event.order_id] = None
             case _ if isinstance(event, Control):
                 self._control(entry, event)
             case _ if isinstance(event, OrderEvent):
-                self._order(entry, event)
+                self.orders.event(entry, event)
             case _:
                 pass
 
@@ -105,124 +118,62 @@ class Witness:
         return tuple(
             account
             for account in fleet.routed(signal.strategy)
-            if account in self.controls and self.controls[account].config_hash
+            if self.control.now(account).config_hash
         )
 
-    def _verdict(self, entry: Entry, event: VerdictGiven) -> None:
-        key = (event.cause_id, event.account)
-        self.verdicts[key] = self.verdicts.get(key, 0) + 1
-        self.check(7, f"cause {event.cause_id} on {event.account}", holds=self.verdicts[key] == 1)
-        self.book(event.account).fold_verdict(entry.sequence, event)
-        for leg in event.legs:
-            if leg.effect is Effect.OPEN:
-                self.entry_side.setdefault((event.account, leg.trade_id), leg.side.sign)
-
     def _control(self, entry: Entry, event: Control) -> None:
-        before = self.controls.get(event.account, AccountControl())
-        after = fold_control(before, entry.sequence, event)
-        self.controls[event.account] = after
-        if after.killed and not before.killed:
-            self.killed_at_ns[event.account] = self.now_ns()
-        elif not after.killed:
-            self.killed_at_ns.pop(event.account, None)
+        self.control.event(entry, event)
         for signal in self.signals.values():
             if not self.routes[signal.signal_id]:  # it waited for the first account that lists it
                 self.routes[signal.signal_id] = self._concerned(signal)
 
-    def _order(self, entry: Entry, event: OrderEvent) -> None:
-        book = self.book(event.account)
-        known = book.orders.get(event.order_id)
-        state = known.state if known else OrderState.NEW
-        if known is None and event.order_id in book.remembered:
-            state = OrderState.FILLED  # an order of an ended trade; only a late fill may come
-        kind = kind_of(event)
-        self.check(
-            10,
-            f"order {event.order_id}: {type(event).__name__} while {state.name}",
-            holds=(state, kind) in TABLE,
-        )
-        if isinstance(event, OrderSubmitting):
-            self._claim(event)
-        if isinstance(event, OrderSealed) and event.never_sent:
-            self.never_sent[event.order_id] = None
-            self.check(11, f"order {event.order_id} was sent", holds=not self.calls[event.order_id])
-        if state is OrderState.IN_DOUBT and known is not None:
-            settled = isinstance(event, OrderPresumedAbsent) and known.sealed
-            never = isinstance(event, OrderAbsent) and known.sealed and known.never_sent
-            evidence = not isinstance(event, OrderPresumedAbsent | OrderAbsent)
-            self.check(21, f"order {event.order_id}: {event}", holds=settled or never or evidence)
-        oddity = book.fold_order(event, entry.appended_ns)
-        if oddity:
-            self.oddities.append(oddity)
-            if state in LATE and kind in (Kind.PART, Kind.DONE, Kind.ACKNOWLEDGED):
-                self.tell(f"late: {oddity}")
-
-    def _claim(self, event: OrderSubmitting) -> None:
-        self.claims.setdefault(event.order_id, event)
-        if event.effect is Effect.OPEN:
-            control = self.controls.get(event.account, AccountControl())
-            self.check(
-                5,
-                f"order {event.order_id} claimed under control {event.control_sequence},"
-                f" newest is {control.sequence}, killed: {control.killed}",
-                holds=not control.killed and event.control_sequence == control.sequence,
-            )
-        book = self.book(event.account)
-        trade = book.trades.get(event.trade_id)
-        view = trade.legs.get(event.leg) if trade else None
-        held = [
-            order_id
-            for order_id in (view.orders if view else ())
-            if book.orders[order_id].part == event.part
-            and book.orders[order_id].state in MAY_BE_HELD
-        ]
-        self.check(20, f"order {event.order_id} beside {held}", holds=not held)
-
-    def _deal(self, event: DealRecorded) -> None:
-        deal = event.deal
-        self.deals[event.account, deal.deal_id] += 1
-        book = self.book(event.account)
-        book.fold_deal(event)
-        trade = book.trades.get(event.trade_id)
-        side = self.entry_side.get((event.account, event.trade_id))
-        if trade is not None and side is not None:
-            self.check(
-                18,
-                f"trade {event.trade_id} on {event.account} holds {trade.position}",
-                holds=trade.position * side >= 0,
-            )
-
     # --- the venues
 
-    def placing(self, submission: Submission) -> None:
-        """A last hop begins to call its venue."""
-        order_id = submission.order_id
-        self.tell(f"venue call {submission.account} {order_id} {submission.effect.name}")
-        self.calls[order_id] += 1
-        self.check(1, f"order {order_id} on {submission.account}", holds=self.calls[order_id] == 1)
-        claim = self.claims.get(order_id)
-        self.check(
-            3,
-            f"order {order_id}: {submission}",
-            holds=claim is not None
-            and (claim.account, claim.side, claim.quantity, claim.effect)
-            == (submission.account, submission.side, submission.quantity, submission.effect),
-        )
-        self.check(11, f"order {order_id} is sent", holds=order_id not in self.never_sent)
-        killed_ns = self.killed_at_ns.get(submission.account)
-        if submission.effect is Effect.OPEN:
-            since_ns = 0 if killed_ns is None else self.now_ns() - killed_ns
-            self.check(
-                6,
-                f"order {order_id} on {submission.account}, {since_ns / NS_PER_S:.3f} s after",
-                holds=since_ns <= CONFIRMED_MAX_NS + TTL_NS,
+    def placing(self, submission: Submission, process: Process, node_now_ns: int) -> None:
+        """A last hop begins to call its venue; `node_now_ns` is the node's own wall clock."""
+        self._look()
+        self.calls.begins(submission, process, node_now_ns)
+        self.control.look_at_epochs()
+
+    def placed(self, order_id: OrderId) -> None:
+        """The call has returned."""
+        self._look()
+        self.calls.ends(order_id)
+
+    def _look(self) -> None:
+        for claim in self.calls.look():
+            self.orders.reserved(claim)
+
+    # --- senders, operators, and what people read
+
+    def answered(self, status: int, body: Mapping[str, str]) -> None:
+        """A sender was told something."""
+        self.said(" ".join(str(each) for each in body.values()))
+        signal_id = body.get("signal_id", "")
+        if status == 200:
+            self.court.check(9, f"signal {signal_id}", holds=signal_id in self.signals)
+        elif 400 <= status < 500 and status not in NOT_RECORDED:
+            self.court.check(
+                34,
+                f"{body.get('code')} {signal_id}",
+                holds=any(
+                    signal_id in (each.signal_id, *each.sentence.split())
+                    for each in self.refused.values()
+                ),
             )
 
-    # --- the senders
+    def asked(self, command: Command) -> None:
+        """An operator sends a command."""
+        self.control.asked(command)
 
-    def acknowledged(self, signal_id: str) -> None:
-        """A sender was told 2xx."""
-        self.check(9, f"signal {signal_id}", holds=signal_id in self.signals)
+    def replied(self, command: Command, reply: CommandReply) -> None:
+        """And is answered."""
+        self.said(reply.sentence)
+        self.control.answered(command, reply, self.entries, self.calls.opened)
+
+    def said(self, text: str) -> None:
+        """A line for people: of a log, or an answer."""
+        self.court.check(33, f"said: {text[:200]}", holds=fleet.SECRET not in text)
 
 
 class WitnessedStore(MemoryStore):
@@ -237,6 +188,12 @@ class WitnessedStore(MemoryStore):
     def _store(self, entry: Entry) -> None:
         super()._store(entry)
         self._seen(entry)
+
+
+def line_of(entry: Entry) -> bytes:
+    """All of an entry, as the running digest takes it."""
+    head = f"{entry.sequence} {entry.subject} {entry.appended_ns} {len(entry.data)} "
+    return head.encode() + entry.data
 
 
 def _brief(event: Event) -> str:

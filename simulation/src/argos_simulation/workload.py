@@ -79,8 +79,7 @@ class Sender:
             return 0
         reply = answer.result()
         world.tell(f"answer {reply.status} {reply.body.get('status') or reply.body.get('code')}")
-        if reply.status == 200:
-            world.witness.acknowledged(reply.body["signal_id"])
+        world.witness.answered(reply.status, reply.body)
         return reply.status
 
 
@@ -109,6 +108,7 @@ def _body(identity: str, strategy: str, chance: Chance) -> dict[str, Any]:
         "strategy": strategy,
         "bot_version": fleet.VERSION,
         "ticker": symbol,
+        "secret": fleet.SECRET,
     }
     stop = {"amount": fleet.stop_distance(symbol, tight=chance.happens(0.2))}
     draw = chance.between(0.0, 1.0)
@@ -175,6 +175,7 @@ class Operator:
             accounts=accounts,
             reference=reference,
         )
+        self._world.witness.asked(command)
         for _ in range(3):
             self._world.tell(
                 f"operator {kind.name} {','.join(accounts) or 'fleet'} {reference[:8]}"
@@ -185,6 +186,7 @@ class Operator:
                 continue
             reply = codec.unpack(CommandReply, data)
             self._world.tell(f"reply {reply.ok} {reply.sentence}")
+            self._world.witness.replied(command, reply)
             if reply.ok:
                 return True
             await asyncio.sleep(1.0)
@@ -219,8 +221,8 @@ class Operator:
         world.proposals.change(fleet.configs())
         await asyncio.sleep(8.0)
         for account in fleet.LOGINS:
-            control = world.witness.controls.get(account)
-            if control is not None and control.proposal is not None:
+            control = world.witness.control.now(account)
+            if control.proposal is not None:
                 await self.command(
                     CommandKind.APPROVE_CONFIG, reference=control.proposal.config_hash
                 )

@@ -44,7 +44,7 @@ from argos_simulation import fleet
 from argos_simulation.chance import Chance
 from argos_simulation.faults import POINTS, Faults
 from argos_simulation.inputs import Proposals, Snapshots
-from argos_simulation.invariants import Verdict
+from argos_simulation.invariants import Court, Verdict
 from argos_simulation.network import Cable, SimBus, SimLog
 from argos_simulation.nodes import Life, SimNode, Site
 from argos_simulation.process import HostClock, Process
@@ -94,10 +94,6 @@ class World:
         self.true_clock = HostClock(START_NS)
         self.story: list[str] = []
         self.verdict = Verdict()
-        self.witness = Witness(self.verdict, self.true_clock.now_ns, self.now_s, self.tell)
-        self.store = WitnessedStore(self.true_clock, self.witness.entry)
-        self.log = MemoryLog(self.true_clock, store=self.store)
-        self.bus = MemoryBus(self.true_clock, handler_failed=self._handler_failed)
         self.broker = SimulatedBroker(
             seed,
             (
@@ -115,6 +111,15 @@ class World:
         self.paper_faults = PaperFaults()
         self.paper = fleet.paper_account(seed)
         self.journals = {config.account: MemoryJournal() for config in fleet.configs()}
+        self.witness = Witness.of(
+            Court(self.verdict, self.true_clock.now_ns, self.now_s, self.tell),
+            self.broker,
+            self.paper_store,
+            self.journals,
+        )
+        self.store = WitnessedStore(self.true_clock, self.witness.entry)
+        self.log = MemoryLog(self.true_clock, store=self.store)
+        self.bus = MemoryBus(self.true_clock, handler_failed=self._handler_failed)
         self.ledger = MemoryLedger(keep_events=False)
         self.proposals = Proposals()
         self.snapshots = Snapshots()
@@ -124,7 +129,7 @@ class World:
         self.risks: dict[str, RiskRunner] = {}
         self.bridges: dict[str, Bridge] = {}
         self.reports: list[QuietReport] = []
-        self._quiet = cast(Logger, QuietLines())  # it has the methods that are used
+        self._quiet = cast(Logger, QuietLines(self.witness.said))  # it has the methods that are used
 
     # --- time and story
 
@@ -136,7 +141,7 @@ class World:
             self.story.append(f"{self.now_s():9.3f} {what}")
 
     def _handler_failed(self, subject: str, error: Exception) -> None:
-        self.witness.check(17, f"a handler of {subject} failed: {error!r}", holds=False)
+        self.witness.court.check(17, f"a handler of {subject} failed: {error!r}", holds=False)
 
     # --- processes
 
@@ -221,7 +226,7 @@ class World:
             if host is None:
                 continue
             failure = host.process.failure
-            self.witness.check(17, f"{host.process} ended: {failure!r}", holds=failure is None)
+            self.witness.court.check(17, f"{host.process} ended: {failure!r}", holds=failure is None)
             if failure is not None:
                 self.crash(service.name)
 
@@ -274,7 +279,7 @@ class World:
             writer=str(host.process),
             telemetry=NullTelemetry(),
             metrics=metrics(),
-            lines=QuietLines(),
+            lines=QuietLines(self.witness.said),
         )
         bridge = self.bridges[host.process.name] = Bridge(
             around,
@@ -336,7 +341,7 @@ class World:
                 self.paper, self.paper_store, host.clock, SimDisk(host.cable), self.paper_faults
             )
             await paper.start()
-            return WitnessedVenue(paper, host.cable, self.witness, self.paper_faults)
+            return WitnessedVenue(paper, host.cable, self.witness, host.clock, self.paper_faults)
         module = SimulatedTerminal(InProcessLink(self.desk, self.true_clock.now_ns))
         expected = fleet.expected(config)
 
@@ -359,4 +364,4 @@ class World:
             Tuning(poll_s=0.25, poll_hot_s=0.1, facts_every_s=0.5, history_settles_s=2.0),
         )
         venue.remember(entry.order_id for entry in self.journals[config.account].unresolved())
-        return WitnessedVenue(venue, host.cable, self.witness)
+        return WitnessedVenue(venue, host.cable, self.witness, host.clock)

@@ -6,17 +6,19 @@ from argos_exchange_node.core.books import Books, Execution
 
 
 class MemoryStore:
+    """`executions`: everything that was committed, oldest first; to be read only."""
+
     def __init__(self) -> None:
-        self._executions: list[Execution] = []
+        self.executions: list[Execution] = []
 
     def load(self) -> Books:
         books = Books()
-        for execution in self._executions:
+        for execution in self.executions:
             books.apply(execution)
         return books
 
     def commit(self, execution: Execution) -> None:
-        self._executions.append(execution)
+        self.executions.append(execution)
 
     def close(self) -> None:
         """Nothing to let go of."""
