@@ -9,10 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from argos_common.domain.book import Book, OrderView
+from argos_common.domain.book import Book, LegView, OrderView, TradeView
 from argos_common.domain.ids import Account, OrderId, TradeId
 from argos_common.domain.order import (
     LATE,
+    LIVE,
     TABLE,
     Kind,
     OrderAbsent,
@@ -75,9 +76,7 @@ class OrderWitness:
             and (
                 trade.position
                 or any(book.orders[o].owed for view in trade.legs.values() for o in view.orders)
-                or any(
-                    view.leg.effect is Effect.OPEN and not view.over for view in trade.legs.values()
-                )
+                or any(_may_open(book, trade, view) for view in trade.legs.values())
             )
         }
         return found | self.truth.trades_held(account)
@@ -261,3 +260,11 @@ class OrderWitness:
         claim = self.truth.claims.get(deal.order_id) if deal.order_id else None
         if claim is not None:
             self.reserved(claim)
+
+
+def _may_open(book: Book, trade: TradeView, view: LegView) -> bool:
+    """Whether an entry may yet add something: it is under way, or no later exit ends it first."""
+    if view.leg.effect is not Effect.OPEN or view.over:
+        return False
+    ended = any(each.leg.close_all and each.leg.leg > view.leg.leg for each in trade.legs.values())
+    return not ended or any(book.orders[each].state in LIVE for each in view.orders)

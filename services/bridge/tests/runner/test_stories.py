@@ -271,6 +271,21 @@ async def test_a_second_bridge_ends_what_the_first_left(fleet: Fleet) -> None:
     assert fleet.events(OrderAbsent) == []
 
 
+async def test_a_deal_of_an_order_not_folded_yet_is_not_taken_for_somebody_elses(
+    fleet: Fleet,
+) -> None:
+    await fleet.start()
+    await fleet.clock.run(1)
+    fleet.logs[1].slow_s = 4  # the second bridge reads far behind
+    await fleet.says(verdict(opening()))
+    await fleet.clock.run(1, until=lambda: bool(fleet.node.placed))
+    await fleet.crash(0)
+    await fleet.clock.run(60)
+    (dealt,) = fleet.events(DealRecorded)
+    assert isinstance(dealt, DealRecorded)
+    assert (dealt.trade_id, dealt.how, dealt.external) == (T1, "tag", False)
+
+
 async def test_an_order_event_that_cannot_be_read_does_not_stop_the_order(fleet: Fleet) -> None:
     fleet.node.script = ["hang"]
     fleet.node.blind = True

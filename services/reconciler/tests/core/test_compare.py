@@ -8,7 +8,7 @@ from argos_common.domain.event import Event
 from argos_common.domain.ids import TradeId
 from argos_common.domain.instrument import AccountKind
 from argos_common.domain.node import AssetBalance, Snapshot, WorkingOrder
-from argos_common.domain.order import OrderInDoubt
+from argos_common.domain.order import OrderInDoubt, OrderSubmitting
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
 from argos_common.domain.side import Side
 from argos_common.domain.venue import Deal
@@ -247,6 +247,19 @@ def test_a_working_order_that_is_not_ours_is_unknown() -> None:
     resting = WorkingOrder(venue_order_id="v8", symbol=EURUSD, side=Side.SELL, quantity=D(1))
     found = holding().looks(30, snapshot(position(), orders=(resting,)))
     assert kinds_of(found) == ["UNKNOWN_ORDER"]
+
+
+def test_the_stop_that_a_venue_keeps_as_an_order_is_known_while_its_trade_is_open() -> None:
+    (entry,) = (each for each in entry_story() if isinstance(each, OrderSubmitting))
+    stop = WorkingOrder(
+        venue_order_id="v2", symbol=EURUSD, side=Side.SELL, quantity=D(1), order_id=entry.order_id
+    )
+    assert holding().looks(30, snapshot(position(), orders=(stop,))) == []
+    same_side = replace(stop, side=Side.BUY)
+    found = holding().looks(30, snapshot(position(), orders=(same_side,)))
+    assert kinds_of(found) == ["UNKNOWN_ORDER"]
+    left_behind = Watcher().looks(30, snapshot(orders=(stop,)))
+    assert kinds_of(left_behind) == ["UNKNOWN_ORDER"]
 
 
 def test_a_spot_balance_that_is_not_the_sum_of_the_deals_is_found() -> None:

@@ -16,7 +16,7 @@ from argos_common.wire import subjects
 from argos_common.wire.codec import pack
 
 from argos_bridge.core.deals import may_be_ours, owed_since_ns, recorded
-from argos_bridge.runner.desk import Desk
+from argos_bridge.runner.desk import AGAIN_S, Desk
 from argos_bridge.runner.leases import close
 
 OVERLAP_NS = 60 * NS_PER_S
@@ -64,6 +64,8 @@ class Session:
                 await desk.deals_wake.wait()
                 continue
             deal = self._deals[0]
+            if not await self._looked_up(deal):
+                continue
             await self._await_answer(deal)
             event = recorded(desk.state, deal, desk.clock.now_ns())
             subject = subjects.venue(desk.account, "deal", deal_token(deal.deal_id))
@@ -115,6 +117,17 @@ class Session:
             del self._seen[next(iter(self._seen))]
         self._deals.append(deal)
         self._desk.deals_wake.ring()
+
+    async def _looked_up(self, deal: Deal) -> bool:
+        """Whether a deal is attributed, or all that the log holds now says nothing of it.
+
+        Another bridge may have claimed its order, and this one not have folded that yet.
+        """
+        desk = self._desk
+        if desk.state.book.attribute(deal)[1] != "external" or await desk.proposer.catch_up():
+            return True
+        await desk.clock.sleep(AGAIN_S)
+        return False
 
     async def _await_answer(self, deal: Deal) -> None:
         """A deal nothing attributes may come before the answer that does: wait, but not long."""

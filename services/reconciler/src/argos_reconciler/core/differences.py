@@ -3,7 +3,8 @@
     POSITION          quantity at the venue - sum of deals - what a person accepted, not 0
     BALANCE           the same for the base asset of a spot symbol
     UNKNOWN_POSITION  a position no deal on record explains, or one that nobody here opened
-    UNKNOWN_ORDER     a working order that is not ours, or that the log says has ended
+    UNKNOWN_ORDER     a working order that is not ours, or that the log says has ended; the stop that
+                      a venue keeps as an order of its own is its entry's while the trade is open
     MISSING_FILL      a fill without deals on record, or a deal at the venue that is not on record
     UNRESOLVED        an order whose outcome nobody knows
 
@@ -20,11 +21,12 @@ from argos_common.domain.book import OrderView
 from argos_common.domain.ids import OrderId, Symbol, TradeId
 from argos_common.domain.instrument import AccountKind
 from argos_common.domain.money import plain
-from argos_common.domain.node import Snapshot
+from argos_common.domain.node import Snapshot, WorkingOrder
 from argos_common.domain.order import LIVE, UNRESOLVED, OrderState
 from argos_common.domain.reconcile import DiscrepancyKind
 from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal, DealEntry, VenuePosition
+from argos_common.domain.verdict import Effect
 
 from argos_reconciler.core.match import base_asset
 from argos_reconciler.core.state import BY_AMOUNT, AccountState
@@ -260,11 +262,19 @@ def _balances(state: AccountState, snapshot: Snapshot, after_ns: int) -> list[Di
     return found
 
 
+def _protects(state: AccountState, order: OrderView, shown: WorkingOrder) -> bool:
+    """Whether it is the stop or target that came with an entry of a trade that still holds."""
+    trade, asked = state.book.trades.get(order.trade_id), order.submitting
+    if trade is None or asked is None or asked.effect is not Effect.OPEN:
+        return False
+    return shown.side is not asked.side and trade.position * asked.side.sign > 0
+
+
 def _unknown_orders(state: AccountState, snapshot: Snapshot, after_ns: int) -> list[Difference]:
     found = []
     for shown in snapshot.working_orders:
         order = state.book.orders.get(shown.order_id) if shown.order_id else None
-        if order is not None and order.state in LIVE:
+        if order is not None and (order.state in LIVE or _protects(state, order, shown)):
             continue
         why = "is not ours" if shown.order_id is None else "has ended by the log"
         found.append(
