@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from argos_common.domain.ids import Account, OrderId
 from argos_common.domain.node import Submission
@@ -60,7 +61,9 @@ class CallWitness:
         )
         late_ns = node_now_ns - submission.deadline_ns
         court.check(
-            26, f"order {order_id}, {late_ns / NS_PER_S:.3f} s after its deadline", holds=late_ns <= 0
+            26,
+            f"order {order_id}, {late_ns / NS_PER_S:.3f} s after its deadline",
+            holds=late_ns <= 0,
         )
         if submission.effect is Effect.OPEN:
             self._opens(submission)
@@ -100,9 +103,7 @@ class CallWitness:
         touched = []
         for fact in self.truth.news():
             claim = self.truth.claims.get(fact.order_id) if fact.order_id else None
-            self.court.check(
-                3, lambda said=fact: f"{said} without a claim", holds=claim is not None  # type: ignore[misc]  # bound now
-            )
+            self.court.check(3, partial("{} without a claim".format, fact), holds=claim is not None)
             if claim is None:
                 continue
             self._fact(fact, claim)
