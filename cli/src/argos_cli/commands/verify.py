@@ -25,7 +25,7 @@ _PAUSE_S = 0.3
 def verify(
     state: StateOption = DEFAULT_STATE,
     wait: Annotated[
-        float, typer.Option("--wait", help="Seconds that verdicts under way may still take.")
+        float, typer.Option("--wait", min=0, help="Seconds that verdicts under way may still take.")
     ] = GRACE_S,
     as_json: JsonOption = False,
 ) -> None:
