@@ -11,6 +11,7 @@ import typer
 from argos_cli.bench.command import bench
 from argos_cli.commands.config import config
 from argos_cli.commands.control import flatten, kill, resume
+from argos_cli.commands.discrepancy import discrepancy
 from argos_cli.commands.ledger import ledger
 from argos_cli.commands.log import log
 from argos_cli.commands.replay import replay
@@ -48,6 +49,7 @@ app.add_typer(trade, name="trade")
 app.command()(kill)
 app.command()(resume)
 app.command()(flatten)
+app.add_typer(discrepancy, name="discrepancy")
 app.add_typer(log, name="log")
 app.command()(replay)
 app.command()(sim)

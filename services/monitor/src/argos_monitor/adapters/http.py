@@ -7,6 +7,7 @@ from typing import Any
 
 from argos_common.wire.codec import to_plain
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from argos_monitor.core.signals import signal_lines
@@ -25,7 +26,9 @@ def make_app(
     ready: Callable[[], bool],
 ) -> FastAPI:
     """The application. Handlers that read the ledger run in threads of their own."""
-    app = FastAPI(title="Argos", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Argos", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
 
     @app.exception_handler(LedgerAway)
     async def away(request: Request, error: LedgerAway) -> JSONResponse:
@@ -58,6 +61,17 @@ def make_app(
         known = "/api/system/status, /api/trades, /api/trades/<trade_id>, /api/signals, /metrics"
         sentence = f"there is no {request.url.path[:80]}; there is {known}"
         return JSONResponse({"error": sentence}, status_code=404)
+
+    @app.exception_handler(405)
+    async def only_read(request: Request, error: Any) -> JSONResponse:  # the framework's own
+        del request, error
+        return JSONResponse({"error": "the monitor is only read: use GET"}, status_code=405)
+
+    @app.exception_handler(RequestValidationError)
+    async def misasked(request: Request, error: RequestValidationError) -> JSONResponse:
+        del request
+        wrong = (f"{each['loc'][-1]}: {each['msg'].lower()}" for each in error.errors())
+        return JSONResponse({"error": "; ".join(wrong)}, status_code=422)
 
     return app
 
