@@ -73,7 +73,7 @@ def build(tmp_path: Path, config: Path = EXAMPLE) -> Site:
     log, bus = MemoryLog(clock), MemoryBus(clock)
     access = read_access(fleet, tmp_path, {"BODY_SECRET": "swordfish"})
     logger = structlog.get_logger("test")
-    intake = Intake(access, log, bus, clock, NullTelemetry(), Metrics("gateway", "i"), logger)
+    intake = Intake(access, log, bus, clock, NullTelemetry(), Metrics("gateway"), logger)
     app = make_app(
         Webhook(access, lambda: intake, MinuteLimiter(access.rates), clock), lambda: True
     )
