@@ -52,7 +52,7 @@ class ServiceGauges:
         metrics.nats_connections.set(figures.connections)
         metrics.nats_slow_consumers.set(figures.slow_consumers)
         metrics.nats_memory_bytes.set(figures.memory_bytes)
-        metrics.nats_cpu_ratio.set(figures.cpu_ratio)
+        metrics.nats_cpu_ratio.set(float(figures.cpu_ratio))
         for direction, total in figures.messages.items():
             metrics.nats_messages.labels(direction).inc(self._since("messages", direction, total))
         for direction, total in figures.transferred_bytes.items():

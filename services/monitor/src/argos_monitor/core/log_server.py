@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 Page = Mapping[str, object]
 
@@ -30,7 +31,7 @@ class ServerFigures:
     connections: int
     slow_consumers: int
     memory_bytes: int
-    cpu_ratio: float
+    cpu_ratio: Decimal
     messages: Mapping[str, int]
     transferred_bytes: Mapping[str, int]
     stream: StreamFigures | None
@@ -74,9 +75,11 @@ def _pages(page: Page, name: str) -> list[Page]:
     return [each for each in value if isinstance(each, Mapping)]
 
 
-def _number(page: Page, name: str) -> float:
-    value = page.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+def _number(page: Page, name: str) -> Decimal:
+    try:
+        return Decimal(str(page.get(name, 0)))
+    except InvalidOperation:
+        return Decimal(0)
 
 
 def _whole(page: Page, name: str) -> int:
