@@ -29,11 +29,3 @@ def share(name: str, part: float, by: str = "", where: str = "") -> str:
 def shares(name: str, where: str = "") -> dict[str, str]:
     """Median, 95 and 99 of 100, by legend."""
     return {f"p{part * 100:g}": share(name, part, where=where) for part in SHARES}
-
-
-def mean(name: str, by: str, where: str = "") -> str:
-    """The mean observation, by label."""
-    return (
-        f"sum by ({by}) (rate({name}_sum{{{where}}}[{RATE}]))"
-        f" / sum by ({by}) (rate({name}_count{{{where}}}[{RATE}]))"
-    )

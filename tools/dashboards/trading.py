@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.panels import BAD, FAIR, GOOD, Dashboard, Panel, Row
-from dashboards.queries import RATE, A, in_range, mean, per_second, share, shares
+from dashboards.queries import RATE, A, in_range, per_second, share, shares
 
 EXECUTION = Dashboard(
     uid="argos-execution",
@@ -61,9 +61,11 @@ EXECUTION = Dashboard(
                     exemplars=True,
                 ),
                 Panel(
-                    title="Mean slippage",
+                    title="Median slippage",
                     about="Basis points by account.",
-                    queries={"{{account}}": mean("argos_slippage_basis_points", "account", A)},
+                    queries={
+                        "{{account}}": share("argos_slippage_basis_points", 0.5, "account", A)
+                    },
                     unit="none",
                 ),
                 Panel(

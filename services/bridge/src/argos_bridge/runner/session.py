@@ -71,10 +71,14 @@ class Session:
                 self._deals.popleft()
 
     async def _record(self, event: DealRecorded) -> bool:
-        """Put it on record. What the venue or a person did is a trace of its own, with a link."""
+        """Put it on record. What the venue or a person did is a trace of its own, with a link.
+
+        A stream that was opened anew repeats deals; those of trades that are over are not news.
+        """
         desk, deal = self._desk, event.deal
         subject = subjects.venue(desk.account, "deal", deal_token(deal.deal_id))
-        if deal.reason is DealReason.OURS:
+        trade = desk.state.book.trades.get(event.trade_id)
+        if deal.reason is DealReason.OURS or (trade is None and not event.external):
             return await desk.record(subject, event)
         with desk.around.telemetry.span(
             "send deal",
@@ -87,7 +91,6 @@ class Session:
                 "argos.symbol": deal.symbol,
             },
         ) as span:
-            trade = desk.state.book.trades.get(event.trade_id)
             span.link(trade.trace_parent if trade is not None else "")
             return await desk.record(subject, event)
 
