@@ -110,8 +110,8 @@ async def _trade(show: Show) -> None:
 
 
 def _complete(show: Show) -> bool:
-    """Whether both ends of every traded signal's trace are here: what is recorded, what is matched."""
-    ends = {"send outcome", "reconcile"}
+    """Whether the last spans of every process that a traded signal passed are here."""
+    ends = {"Node/Submit", "place", "send outcome", "reconcile"}
     return all(
         ends <= {span.name for span in show.trace(trade_id)}
         for name, trade_id in show.sent.items()

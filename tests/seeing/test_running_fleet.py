@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from argos_common.domain.reconcile import AlertRaised
 from argos_common.testing.otlp_receiver import ReceivedSpan
 
 from tests.seeing.programs import need
+from tests.seeing.recipes import recipes, run
 from tests.seeing.show import Show, panel_queries, playing
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
@@ -207,6 +209,44 @@ async def test_no_label_holds_an_id(show: Show) -> None:
             text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
         for value in re.findall(r'\w+="([^"]*)"', text):
             assert not ID.search(value) or value in ("partly_filled", "presumed_absent"), value
+
+
+# --- the NATS command line
+
+RECIPES = {
+    "nats rtt": r"nats://127.0.0.1:\d+: +\S+s",
+    "by-hand-1": r'"status": "(accepted|duplicate)", .*"http_status": 200',
+    "'{\"strategy\": '": r'"error": "the message is not JSON: .*"http_status": 400',
+    "argos.inject.nobody": r'"error": "nobody is no source: .*"http_status": 404',
+    "stream info": r"Storage: File(.|\n)*Discard Policy: New(.|\n)*Allows Msg Delete: false",
+    "stream subjects": r"argos\.v1\.verdict\.mt5-net",
+    "stream get": r"on Subject argos\.v1\.verdict\.mt5-net",
+    "--headers-only --count 3": r"stream: ARGOS_g1 seq: 3 ",
+    "'verdict.mt5-net'": r"verdict on mt5-net: .*",
+    "'control.*' --json": r'"kind": "ConfigApplied"',
+    "consumer report": r"risk-(.|\n)* 0 ",
+    "argos.beat": r"argos\.beat\.(risk|bridge|gateway|monitor|reconciler)",
+    "check connection": r"OK Connection",
+    "check jetstream": r"OK JetStream",
+    "check stream": r"OK ARGOS_g1",
+    "connz": r'"name": "risk"',
+}
+"""What each recipe of docs/nats.md is known by, and what it must show."""
+
+
+@pytest.mark.parametrize("mark", RECIPES)
+async def test_a_recipe_of_the_nats_page_shows_what_it_promises(
+    show: Show, tmp_path: Path, mark: str
+) -> None:
+    (recipe,) = [each for each in recipes() if mark in each]
+    ran = await run(recipe, show.fleet, tmp_path)
+    assert ran.code == 0, ran.said
+    assert re.search(RECIPES[mark], ran.said), ran.said
+
+
+async def test_every_recipe_of_the_nats_page_is_run(show: Show) -> None:
+    assert [sum(mark in each for mark in RECIPES) for each in recipes()] == [1] * len(RECIPES)
+    assert show.faults == []
 
 
 # --- the monitor
