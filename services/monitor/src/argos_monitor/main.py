@@ -12,6 +12,7 @@ from argos_common.runtime.service import Context, run_service
 from prometheus_client import generate_latest
 
 from argos_monitor.adapters.alertmanager import add_alertmanager
+from argos_monitor.adapters.files import watch_files
 from argos_monitor.adapters.gauges import ServiceGauges
 from argos_monitor.adapters.http import make_app
 from argos_monitor.adapters.ledger_sql import SqlLedgerReader
@@ -19,7 +20,13 @@ from argos_monitor.adapters.nats_monitor import watch_log_server
 from argos_monitor.core.notice import Notice
 from argos_monitor.core.status import waiting_status
 from argos_monitor.runner import Monitor
-from argos_monitor.settings import SERVICES, ledger_url, strategy_periods, token_file
+from argos_monitor.settings import (
+    SERVICES,
+    ledger_url,
+    strategy_periods,
+    token_file,
+    watched_files,
+)
 
 
 async def main(context: Context) -> None:
@@ -71,6 +78,10 @@ async def _watch(context: Context, opened: list[Monitor]) -> None:
     stream = stream_name(context.environment.generation)
     async with asyncio.TaskGroup() as group:
         group.create_task(monitor.run())
+        backups, certificates = watched_files(context.environment)
+        if backups is not None or certificates:
+            metrics, logger = context.metrics, context.logger
+            group.create_task(watch_files(backups, certificates, context.clock, metrics, logger))
         if url:
             group.create_task(watch_log_server(url, stream, context.clock, gauges.log_server))
 

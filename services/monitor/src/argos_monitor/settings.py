@@ -24,6 +24,12 @@ def token_file(environment: Environment) -> Path:
     return Path(environment.alerts_token_file or environment.state / "secrets/alertmanager.token")
 
 
+def watched_files(environment: Environment) -> tuple[Path | None, tuple[Path, ...]]:
+    """The folder of backups, if there is one, and the certificates that will expire."""
+    folder, files = environment.backup_folder, environment.certificates
+    return Path(folder) if folder else None, tuple(map(Path, filter(None, files.split(":"))))
+
+
 def strategy_periods(fleet: Fleet) -> Mapping[str, int]:
     """Strategy -> nanoseconds within which it should speak: its heartbeat's, else its bar's."""
     periods = {}
