@@ -5,11 +5,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check fmt proto lock bench sim clean
+.PHONY: help setup demo up test check fmt proto dashboards lock bench sim clean
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## Install the locked tools and packages into .venv (a no-op when nothing changed)
 	@$(PYTHON) tools/bootstrap.py
@@ -32,6 +32,9 @@ fmt: setup  ## Format and repair what can be repaired
 
 proto: setup  ## Generate the protobuf modules again
 	@$(BIN)/python tools/proto.py
+
+dashboards: setup  ## Write the Grafana dashboards and the table of metrics again
+	@$(BIN)/python tools/observability.py
 
 lock:  ## Resolve the dependencies again after a change in a pyproject.toml
 	@$(PYTHON) tools/bootstrap.py --lock

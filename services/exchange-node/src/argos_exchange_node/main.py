@@ -7,6 +7,7 @@ from pathlib import Path
 
 from argos_common.lasthop.hop import LastHop
 from argos_common.lasthop.journal import AsyncJournal
+from argos_common.lasthop.measured import MeasuredVenue
 from argos_common.lasthop.ports import OneThread
 from argos_common.lasthop.sqlite_journal import SqliteJournal
 from argos_common.runtime.service import Context, run_service
@@ -32,7 +33,11 @@ async def exchange_node(context: Context) -> None:
         context.pulse.ready = ready
 
     runner = Runner(
-        context.clock, listen_port(context.fleet, context.environment), listening, report
+        context.clock,
+        listen_port(context.fleet, context.environment),
+        listening,
+        report,
+        context.telemetry,
     )
     async with AsyncExitStack() as stack:
         hops = [await _open(context, stack, folder, account) for account in accounts]
@@ -62,7 +67,7 @@ async def _open(
     journal = SqliteJournal(folder / f"{account.account}.journal.sqlite", account.account)
     return LastHop(
         account.account,
-        venue,
+        MeasuredVenue(venue, context.clock, context.telemetry, context.metrics),
         AsyncJournal(journal, journal_thread),
         context.clock,
         context.entropy,

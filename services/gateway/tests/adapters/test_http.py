@@ -74,7 +74,7 @@ def build(tmp_path: Path, config: Path = EXAMPLE) -> Site:
     log, bus = MemoryLog(clock), MemoryBus(clock)
     access = read_access(fleet, tmp_path, {"BODY_SECRET": "swordfish"})
     logger = structlog.get_logger("test")
-    intake = Intake(access, log, bus, clock, NullTelemetry(), Metrics("gateway", "i"), logger)
+    intake = Intake(access, log, bus, clock, NullTelemetry(), Metrics("gateway"), logger)
     limiter = MinuteLimiter(access.rates)
     app = make_app(Webhook(access, lambda: intake, limiter, clock), lambda: True)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")

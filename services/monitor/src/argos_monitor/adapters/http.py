@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from argos_common.wire.codec import to_plain
 from fastapi import FastAPI, Query, Request
@@ -16,6 +17,7 @@ from argos_monitor.core.timeline import timeline
 from argos_monitor.ports import LedgerAway, LedgerReader
 
 LIMIT_MAX = 1_000
+TRACE_ID_DIGITS = 32
 
 
 def make_app(
@@ -85,6 +87,7 @@ def _ledger_pages(app: FastAPI, ledger: LedgerReader) -> None:
 
     @app.get("/api/trades/{trade_id}")
     def trade(trade_id: str) -> JSONResponse:
+        trade_id = _spelled(trade_id)
         told = ledger.events_of(trade_id)
         if not told:
             sentence = (
@@ -97,3 +100,13 @@ def _ledger_pages(app: FastAPI, ledger: LedgerReader) -> None:
     @app.get("/api/signals")
     def signals(limit: int = Query(50, ge=1, le=LIMIT_MAX)) -> JSONResponse:
         return JSONResponse({"signals": signal_lines(ledger.signals(limit))})
+
+
+def _spelled(trade_id: str) -> str:
+    """The id as we write it. A trace's id is the trade's without dashes, so that is taken too."""
+    if len(trade_id) != TRACE_ID_DIGITS:
+        return trade_id
+    try:
+        return str(UUID(hex=trade_id))
+    except ValueError:
+        return trade_id
