@@ -14,17 +14,17 @@ READY_EVERY_S = 0.5
 
 
 class Runner:
-    """`listening` hears the port, `report` hears twice a second whether the venue is ready."""
+    """`serve` makes the server; `listening` hears its port, `report` twice a second whether the venue is ready."""
 
     def __init__(
         self,
         clock: Clock,
-        port: int,
+        serve: Callable[[LocalNode], NodeServer],
         listening: Callable[[int], None],
         report: Callable[[bool], None],
     ) -> None:
         self._clock = clock
-        self._port = port
+        self._serve = serve
         self._listening = listening
         self._report = report
 
@@ -35,7 +35,7 @@ class Runner:
                 await hop.start()
                 stack.push_async_callback(hop.stop)
             node = LocalNode(hops, self._clock)
-            server = NodeServer(node, self._clock, self._port)
+            server = self._serve(node)
             self._listening(await server.start())
             stack.push_async_callback(server.stop, 2.0)
             await until()

@@ -33,7 +33,8 @@ async def mt5_node(context: Context) -> None:
             stack.push_async_callback(terminal.close)
             hops.append(await _hop(context, settings.name, account, terminal, stack))
         node = LocalNode(hops, context.clock)
-        server = NodeServer(node, context.clock, settings.port)
+        told = context.environment
+        server = NodeServer(node, context.clock, settings.port, host=told.listen, tls=told.node_tls)
         port = await server.start()
         stack.push_async_callback(server.stop, 1.0)
         context.publish_port("grpc_port", port)
