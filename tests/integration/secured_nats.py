@@ -22,7 +22,6 @@ from argos_common.runtime.nats_connection import (
 )
 from argos_common.runtime.provision import fetch_json
 from argos_common.runtime.settings import load_fleet
-from argos_common.runtime.tls import TlsFiles
 
 from tests.integration.kit import FLEET_TOML, until
 
@@ -38,12 +37,11 @@ class SecuredNats:
     port: int
     monitor_port: int
     process: subprocess.Popen[bytes]
-    tls: TlsFiles = field(default_factory=TlsFiles)
     opened: list[NatsConnection] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        return f"{'tls' if self.tls else 'nats'}://localhost:{self.port}"
+        return f"nats://localhost:{self.port}"
 
     @property
     def monitor_url(self) -> str:
@@ -64,9 +62,7 @@ class SecuredNats:
         self, user: str, events: NatsEvents | None = None, *, seed: str = ""
     ) -> NatsConnection:
         """As that user, with its key of this moment; closed at the end."""
-        settings = NatsSettings(
-            url=self.url, name=user, nkey_seed=seed or self.seed(user), tls=self.tls
-        )
+        settings = NatsSettings(url=self.url, name=user, nkey_seed=seed or self.seed(user))
         found = await connect(settings, events, timeout_s=5)
         self.opened.append(found)
         return found
@@ -82,9 +78,7 @@ class SecuredNats:
 
 
 @asynccontextmanager
-async def secured_nats(
-    folder: Path, *, config: str = "nats.conf", tls: TlsFiles | None = None
-) -> AsyncIterator[SecuredNats]:
+async def secured_nats(folder: Path, *, config: str = "nats.conf") -> AsyncIterator[SecuredNats]:
     """On free ports of the loopback interface; what the file says of address and store is replaced."""
     secrets = SecretFiles(folder, load_fleet(FLEET_TOML), SystemEntropy())
     secrets.make_missing()
@@ -102,7 +96,7 @@ async def secured_nats(
              "-p", str(port), "-m", str(monitor_port)],
             stdout=log, stderr=log,
         )  # fmt: skip
-    server = SecuredNats(folder, secrets, port, monitor_port, process, tls or TlsFiles())
+    server = SecuredNats(folder, secrets, port, monitor_port, process)
     try:
         await until(server.is_up, "NATS is up", 10)
         yield server

@@ -4,8 +4,9 @@
   after. Bytes that a broken connection left in the client's buffer are thrown away, too.
 - It reconnects for ever, notices a frozen server within six seconds, and has an inbox of its own,
   so that one service cannot read another's replies.
-- Some errors close the client for good whatever it was told (a password changed under way). Then
-  `closed` is called, and it must end the process: a service without a log is not a service.
+- Some errors close the client for good whatever it was told, and a key that is no longer valid
+  will never be again. Then `closed` is called, and it must end the process: a service without a log
+  is not a service.
 - A missing permission shows as silence to whoever asked. It is reported through `violation`, and
   `assert_permitted` raises at start.
 """
@@ -260,8 +261,13 @@ class NatsConnection:
         if "permissions violation" in lower:
             self.violation = self.violation or text
             self._events.violation(text)
-        elif "authorization" in lower or "authentication" in lower:
+        elif "authorization" in lower or ("authentication" in lower and "timeout" not in lower):
             self._refused = text
+            if self._open and not self._closing:
+                # Our key was retired. The client would try it for ever; a new process reads the
+                # new one.
+                self._closing = True
+                self._events.closed()
 
     async def _disconnected(self) -> None:
         # What a dead connection left unsent would be sent on reconnect. The writer has been or
