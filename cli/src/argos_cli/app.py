@@ -23,6 +23,7 @@ from argos_cli.commands.up import up
 from argos_cli.commands.verify import verify
 from argos_cli.demo.command import demo
 from argos_cli.exits import OneSentence
+from argos_cli.staging.command import staging
 
 app = typer.Typer(
     cls=OneSentence,
@@ -54,3 +55,4 @@ app.add_typer(log, name="log")
 app.command()(replay)
 app.command()(sim)
 app.add_typer(ledger, name="ledger")
+app.add_typer(staging, name="staging")

@@ -137,3 +137,34 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert gateway.returncode == 1
     assert f"gateway: the gateway cannot listen on 127.0.0.1:{port}" in said
     assert "Traceback" not in said
+
+
+async def test_a_token_is_replaced_while_alerts_come_in(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    file = ensure_tokens(load_fleet(EXAMPLE), state, SystemEntropy())["tradingview"]
+    old, new = file.read_text().strip(), "f" * 32
+    async with running_nats(tmp_path / "nats") as nats:
+        gateway = start(state, nats.url)
+        try:
+            url = await address(state, old)
+            newer = url.replace(old, new)
+            async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_WITHIN_S) as client:
+                await answers_again(client, url, "before")
+                assert (await client.post(newer, json=ENTRY)).status_code == 401
+
+                file.write_text(f"{new}\n{old}\n")
+                gateway.send_signal(signal.SIGHUP)
+                await answers_again(client, newer, "with the new one")
+                await answers_again(client, url, "with the old one")
+
+                file.write_text("one two three\n")  # a mistake changes nothing
+                gateway.send_signal(signal.SIGHUP)
+                file.write_text(f"{new}\n")
+                gateway.send_signal(signal.SIGHUP)
+                async with asyncio.timeout(10):
+                    while (await client.post(url, json=ENTRY)).status_code != 401:  # noqa: ASYNC110  # another process changes it
+                        await asyncio.sleep(0.05)
+                await answers_again(client, newer, "after")
+        finally:
+            gateway.kill()
+            await asyncio.to_thread(gateway.wait)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from argos_common.domain.errors import OurMistake
-from argos_common.runtime.credentials import read_secret_file
 from argos_common.runtime.embedded_nats import start_nats
 from argos_common.runtime.environment import read_environment
 from argos_common.runtime.nats_bus import NatsBus
 from argos_common.runtime.nats_connection import NatsConnection, NatsSettings, connect
 from argos_common.runtime.nats_log import NatsLog
+from argos_common.runtime.service_nats import nats_settings
 
 from argos_cli.exits import unreachable
 from argos_cli.fleet.state_folder import (
@@ -65,14 +65,8 @@ async def open_fleet(state: Path, *, stopped_too: bool = False) -> AsyncIterator
         async with _connected(settings, record.generation, state, monitor, record) as opened:
             yield opened
     elif environment.nats_url:
-        password = environment.nats_password_file
-        settings = NatsSettings(
-            url=environment.nats_url,
-            name="cli",
-            user=environment.nats_user,
-            password=read_secret_file(Path(password)).reveal() if password else "",
-            nkey_seed_file=environment.nats_nkey_file,
-        )
+        name = "operator" if environment.nats_nkey_file or environment.nats_user else "cli"
+        settings = nats_settings(environment, environment.nats_url, name)
         monitor = environment.nats_monitor_url
         async with _connected(settings, environment.generation, state, monitor, None) as opened:
             yield opened
@@ -93,8 +87,16 @@ def _nobody(state: Path, *, stopped_too: bool) -> str:
 
 
 def running_record(state: Path) -> FleetRecord:
-    """The record of the fleet that runs on the folder. Raises Ended (not reachable)."""
+    """The record of the fleet that runs on the folder. Raises Ended (not reachable).
+
+    Where none does, ARGOS_MONITOR_URL and ARGOS_GATEWAY_URL may say where its pages are.
+    """
     record = read_record(state)
+    named = {
+        name: os.environ.get(f"ARGOS_{name.upper()}_URL", "") for name in ("gateway", "monitor")
+    }
+    if record is None and all(named.values()):
+        return FleetRecord(supervisor_pid=0, generation="", started_ns=0, config="", urls=named)
     if record is None:
         raise unreachable(_nobody(state, stopped_too=False))
     return record

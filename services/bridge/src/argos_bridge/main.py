@@ -44,7 +44,7 @@ async def serve(context: Context) -> None:
     async with AsyncExitStack() as stack:
         clients = {}
         for name, address in node_addresses(context.fleet, context.environment).items():
-            clients[name] = NodeClient(address)
+            clients[name] = NodeClient(address, tls=context.environment.node_tls)
             stack.push_async_callback(clients[name].close)
         bridge = Bridge(around, clients, state=known.state, after=known.sequence)
         await live(context, bridge, keep)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from argos_common.lasthop.hop import LastHop
 from argos_common.lasthop.journal import AsyncJournal
+from argos_common.lasthop.local import LocalNode
 from argos_common.lasthop.measured import MeasuredVenue
 from argos_common.lasthop.ports import OneThread
+from argos_common.lasthop.server import NodeServer
 from argos_common.lasthop.sqlite_journal import SqliteJournal
 from argos_common.runtime.service import Context, run_service
 
@@ -32,13 +34,12 @@ async def exchange_node(context: Context) -> None:
         context.pulse.state = "running" if ready else "waiting"
         context.pulse.ready = ready
 
-    runner = Runner(
-        context.clock,
-        listen_port(context.fleet, context.environment),
-        listening,
-        report,
-        context.telemetry,
-    )
+    told, port = context.environment, listen_port(context.fleet, context.environment)
+
+    def serve(node: LocalNode) -> NodeServer:
+        return NodeServer(node, context.clock, port, host=told.listen, tls=told.node_tls)
+
+    runner = Runner(context.clock, serve, listening, report, context.telemetry)
     async with AsyncExitStack() as stack:
         hops = [await _open(context, stack, folder, account) for account in accounts]
 

@@ -15,19 +15,19 @@ READY_EVERY_S = 0.5
 
 
 class Runner:
-    """`listening` hears the port, `report` hears twice a second whether the venue is ready."""
+    """`serve` makes the server; `listening` hears its port, `report` twice a second whether the venue is ready."""
 
     def __init__(
         self,
         clock: Clock,
-        port: int,
+        serve: Callable[[LocalNode], NodeServer],
         listening: Callable[[int], None],
         report: Callable[[bool], None],
         telemetry: Telemetry | None = None,
     ) -> None:
         self._clock = clock
         self._telemetry = telemetry or NullTelemetry()
-        self._port = port
+        self._serve = serve
         self._listening = listening
         self._report = report
 
@@ -38,7 +38,7 @@ class Runner:
                 await hop.start()
                 stack.push_async_callback(hop.stop)
             node = LocalNode(hops, self._clock, self._telemetry)
-            server = NodeServer(node, self._clock, self._port)
+            server = self._serve(node)
             self._listening(await server.start())
             stack.push_async_callback(server.stop, 2.0)
             await until()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
 
+from argos_common.domain.errors import ConfigMistake
 from argos_common.runtime.http_server import HttpServer, server_ended
 from argos_common.runtime.logs import hide_value
 from argos_common.runtime.service import Context, run_service
@@ -27,10 +30,12 @@ async def gateway(context: Context) -> None:
     opened: list[Intake] = []
     limiter = MinuteLimiter(access.rates)
     webhook = Webhook(access, lambda: opened[0] if opened else None, limiter, context.clock)
+    _renew_on_hangup(context, webhook)
     app = make_app(webhook, lambda: bool(opened) and context.connected)
-    server = HttpServer(app, where.host, where.port if port is None else port, service="gateway")
+    host = context.environment.listen or where.host
+    server = HttpServer(app, host, where.port if port is None else port, service="gateway")
     context.publish_port("http_port", server.port)
-    context.logger.info("listening", host=where.host, port=server.port)
+    context.logger.info("listening", host=host, port=server.port)
     serving = asyncio.create_task(server.serve())
     try:
         await context.run_until_stopped(
@@ -39,6 +44,21 @@ async def gateway(context: Context) -> None:
     finally:
         server.close()
         await serving
+
+
+def _renew_on_hangup(context: Context, webhook: Webhook) -> None:
+    """SIGHUP: read the tokens again, so that one can be replaced while signals come in."""
+
+    def renew() -> None:
+        try:
+            webhook.renew(read_access(context.fleet, context.state_dir, os.environ))
+        except ConfigMistake as error:
+            context.logger.error("the tokens stay as they were", reason=str(error))
+        else:
+            context.logger.info("the tokens were read again")
+
+    if sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew)
 
 
 async def _take_in(

@@ -46,9 +46,10 @@ async def main(context: Context) -> None:
     )
     add_alertmanager(app, token_file(environment), tell)
     port = fleet.monitor.port if environment.monitor_port is None else environment.monitor_port
-    server = HttpServer(app, fleet.monitor.host, port, service="monitor")
+    host = environment.listen or fleet.monitor.host
+    server = HttpServer(app, host, port, service="monitor")
     context.publish_port("http_port", server.port)
-    context.logger.info("listening", host=fleet.monitor.host, port=server.port)
+    context.logger.info("listening", host=host, port=server.port)
     serving = asyncio.create_task(server.serve())
     try:
         await context.run_until_stopped(_watch(context, opened), server_ended(serving))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,11 +11,10 @@ from argos_common.domain.errors import ConfigMistake
 from argos_monitor.adapters.http import make_app
 from argos_monitor.adapters.ledger_sql import SqlLedgerReader
 from argos_reconciler.adapters.sql.ledger import SqlLedger
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from services.reconciler.tests.reconciler_kit import Tape, entry_story, foreign, signal, verdict
 
-POSTGRES = os.environ.get("ARGOS_TEST_POSTGRES_URL", "")
 TRADE = signal(1).signal_id
 
 
@@ -24,15 +22,8 @@ TRADE = signal(1).signal_id
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         found = f"sqlite:///{tmp_path / 'ledger.db'}"
-    elif not POSTGRES:
-        pytest.skip("ARGOS_TEST_POSTGRES_URL names no server")
     else:
-        found = POSTGRES
-        engine = create_engine(found)
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-        engine.dispose()
+        found = str(request.getfixturevalue("empty_postgres"))
     ledger = SqlLedger(found)
     await ledger.open("g1")
     tape = Tape().says(*entry_story(1), *entry_story(2), foreign())

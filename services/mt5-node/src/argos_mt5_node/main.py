@@ -31,9 +31,10 @@ async def mt5_node(context: Context) -> None:
         hops = []
         for account, terminal in zip(settings.accounts, terminals, strict=True):
             stack.push_async_callback(terminal.close)
-            hops.append(await _hop(context, account, terminal, stack))
+            hops.append(await _hop(context, settings.name, account, terminal, stack))
         node = LocalNode(hops, context.clock, context.telemetry)
-        server = NodeServer(node, context.clock, settings.port)
+        told = context.environment
+        server = NodeServer(node, context.clock, settings.port, host=told.listen, tls=told.node_tls)
         port = await server.start()
         stack.push_async_callback(server.stop, 1.0)
         context.publish_port("grpc_port", port)

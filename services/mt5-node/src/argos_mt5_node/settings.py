@@ -17,6 +17,7 @@ from argos_mt5_node.core.standing import Expected
 
 SETTLES_SIMULATED_S = 4.0
 SETTLES_REAL_S = 60.0
+LOOPBACK = ("", "127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,12 @@ def node_settings(
         known = ", ".join(mine) or "none"
         raise ConfigMistake(f"ARGOS_NODE is {name!r}, which is no mt5 node; there are: {known}")
     accounts = fleet.node_accounts(name)
+    if node.terminal == "real" and environment.listen not in LOOPBACK and not environment.node_tls:
+        raise OurMistake(
+            f"node {name} has a real terminal and would listen on {environment.listen} to everyone:"
+            " name certificates with ARGOS_NODE_CA_FILE, ARGOS_NODE_CERT_FILE and"
+            " ARGOS_NODE_CERT_KEY_FILE"
+        )
     if node.terminal == "real":
         hosted = _real(node, accounts, environment.state, variables)
     else:

@@ -21,7 +21,7 @@ async def main(context: Context) -> None:
     async with AsyncExitStack() as stack:
         nodes = {}
         for name, address in node_addresses(context.environment, context.fleet).items():
-            nodes[name] = NodeClient(address)
+            nodes[name] = NodeClient(address, tls=context.environment.node_tls)
             stack.push_async_callback(nodes[name].close)
         ledger = SqlLedger(ledger_url(context.environment, context.fleet))
         stack.push_async_callback(ledger.close)

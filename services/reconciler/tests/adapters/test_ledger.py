@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -28,7 +27,6 @@ from argos_reconciler.core.rows import Item
 from argos_reconciler.ports import Checkpoint, Ledger, LedgerUnavailable, LedgerUnusable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
 
 from services.reconciler.tests.reconciler_kit import (
     DEMO,
@@ -40,7 +38,6 @@ from services.reconciler.tests.reconciler_kit import (
     foreign,
 )
 
-POSTGRES = os.environ.get("ARGOS_TEST_POSTGRES_URL", "")
 TABLES = [*tables.ADDED, "orders", "trades", "discrepancies", "checkpoint"]
 Dump = dict[str, list[tuple[object, ...]]]
 
@@ -78,14 +75,7 @@ def dump(url: str) -> Dump:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
-    if not POSTGRES:
-        pytest.skip("ARGOS_TEST_POSTGRES_URL names no server")
-    engine = create_engine(POSTGRES)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return POSTGRES
+    return str(request.getfixturevalue("empty_postgres"))
 
 
 @pytest.fixture

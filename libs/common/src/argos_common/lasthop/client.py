@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import grpc
 
-from argos_common.domain.errors import WireError
+from argos_common.domain.errors import ConfigMistake, WireError
 from argos_common.domain.ids import Account, OrderId
 from argos_common.domain.node import (
     Deals,
@@ -40,6 +40,7 @@ from argos_common.lasthop.contract import (
     in_doubt,
 )
 from argos_common.lasthop.server import MESSAGE_BYTES_MAX
+from argos_common.runtime.tls import TlsFiles
 from argos_common.wire.codec import pack, unpack
 
 OPTIONS: tuple[tuple[str, int], ...] = (
@@ -57,23 +58,47 @@ OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 T = TypeVar("T")
+TLS = "tls://"
+
+
+def _channel(address: str, tls: TlsFiles) -> grpc.aio.Channel:
+    plain = address.removeprefix(TLS)
+    if plain == address:
+        return grpc.aio.insecure_channel(address, options=OPTIONS)
+    if not tls.certificate:
+        raise ConfigMistake(
+            f"the node at {address} is called over TLS: name our certificates with"
+            " ARGOS_NODE_CA_FILE, ARGOS_NODE_CERT_FILE and ARGOS_NODE_CERT_KEY_FILE"
+        )
+    authority, certificate, key = tls.read()
+    credentials = grpc.ssl_channel_credentials(authority, key, certificate)
+    return grpc.aio.secure_channel(plain, credentials, options=OPTIONS)
 
 
 class NodeClient:
-    """One node at `address` (host:port). Make it where an event loop runs; `close` it there too.
+    """One node at `address`. Make it where an event loop runs; `close` it there too.
+
+    The address is host:port, or tls://host:port for a node that proves itself by a certificate of
+    the authority in `tls` with this very host, and demands one of us.
 
     `answer_grace_s`: how long an answer to a submission may take beyond the submission's budget.
     `call_timeout_s`: the limit of every other call; streams have none, keepalive watches them.
     """
 
     def __init__(
-        self, address: str, *, answer_grace_s: float = 2.0, call_timeout_s: float = 10.0
+        self,
+        address: str,
+        *,
+        tls: TlsFiles | None = None,
+        answer_grace_s: float = 2.0,
+        call_timeout_s: float = 10.0,
     ) -> None:
+        """Raises ConfigMistake if TLS is asked for and its files are not there."""
         self._address = address
         self._answer_grace_s = answer_grace_s
         self._call_timeout_s = call_timeout_s
         self._closed = False
-        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+        self._channel = _channel(address, tls or TlsFiles())
 
     async def close(self) -> None:
         """Ends every call under way: for its caller it is a node that did not answer."""

@@ -41,6 +41,7 @@ from argos_common.lasthop.contract import (
 )
 from argos_common.lasthop.local import LocalNode
 from argos_common.runtime.clock import Clock
+from argos_common.runtime.tls import TlsFiles
 from argos_common.wire.codec import pack, unpack
 
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
@@ -61,10 +62,23 @@ Context = grpc.aio.ServicerContext[Any, Any]  # the codec takes bytes, so it has
 
 
 class NodeServer:
-    """Serves one node on the loopback interface. `start` gives the port."""
+    """Serves one node: on loopback unless `host` names another address. `start` gives the port.
 
-    def __init__(self, node: LocalNode, clock: Clock, port: int = 0) -> None:
+    With `tls` only callers come in whose certificate its authority signed.
+    """
+
+    def __init__(
+        self,
+        node: LocalNode,
+        clock: Clock,
+        port: int = 0,
+        *,
+        host: str = "",
+        tls: TlsFiles | None = None,
+    ) -> None:
         self._clock = clock
+        self._host = host or "127.0.0.1"
+        self._tls = tls or TlsFiles()
         self._node = node
         self._port = port
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
@@ -75,9 +89,9 @@ class NodeServer:
 
     async def start(self) -> int:
         """The port it listens on. Raises OurMistake if that is taken."""
-        address = f"127.0.0.1:{self._port}"
+        address = f"{self._host}:{self._port}"
         try:
-            port = self._server.add_insecure_port(address)
+            port = self._listen(address)
         except RuntimeError:
             port = 0
         if port == 0 or self._port not in (0, port):
@@ -86,6 +100,15 @@ class NodeServer:
         await self._set_health(PROCESS, serving=True)
         self._tasks.append(asyncio.create_task(self._watch_health()))
         return port
+
+    def _listen(self, address: str) -> int:
+        if not self._tls:
+            return self._server.add_insecure_port(address)
+        authority, certificate, key = self._tls.read()
+        credentials = grpc.ssl_server_credentials(
+            [(key, certificate)], root_certificates=authority, require_client_auth=True
+        )
+        return self._server.add_secure_port(address, credentials)
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """No new calls; those under way have `grace_s` to end."""

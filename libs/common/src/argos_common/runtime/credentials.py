@@ -1,7 +1,7 @@
 """Secrets, from files or the environment: never in the configuration, never shown.
 
-A token file holds one line. Its token is compared by hash only, so nothing here keeps the clear
-text longer than needed.
+A token file holds one line, or two while a token is being replaced: both are valid then. Tokens
+are compared by hash only, so nothing here keeps the clear text longer than needed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from argos_common.runtime.entropy import Entropy
 from argos_common.runtime.fleet import Fleet, SourceSettings
 
 TOKEN_BYTES = 16
+TOKENS_MAX = 2
 
 
 class Secret:
@@ -38,14 +39,18 @@ class Secret:
 
 def read_secret_file(path: Path) -> Secret:
     """The first line of a file. Raises ConfigMistake."""
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "") or "not a text"
-        raise ConfigMistake(f"the secret in {path} cannot be read ({reason}): create it") from None
+    text = _text(path)
     if not text or "\n" in text:
         raise ConfigMistake(f"{path} must hold a secret on one line")
     return Secret(text)
+
+
+def read_tokens(path: Path) -> tuple[Secret, ...]:
+    """The tokens in a file, the newest first. Raises ConfigMistake."""
+    lines = _text(path).split()
+    if not 1 <= len(lines) <= TOKENS_MAX:
+        raise ConfigMistake(f"{path} must hold one token on a line of its own, or two")
+    return tuple(Secret(line) for line in lines)
 
 
 def read_secret(
@@ -68,8 +73,8 @@ def token_hash(token: str) -> str:
 
 def source_token_hashes(source: SourceSettings, state_dir: Path) -> tuple[str, ...]:
     """The hashes of all tokens of a source. Raises ConfigMistake if a file is missing."""
-    files = (token_hash(read_secret_file(state_dir / f).reveal()) for f in source.token_files)
-    return (*source.token_hashes, *files)
+    tokens = [token for file in source.token_files for token in read_tokens(state_dir / file)]
+    return (*source.token_hashes, *(token_hash(each.reveal()) for each in tokens))
 
 
 def ensure_tokens(fleet: Fleet, state_dir: Path, entropy: Entropy) -> dict[str, Path]:
@@ -82,6 +87,14 @@ def ensure_tokens(fleet: Fleet, state_dir: Path, entropy: Entropy) -> dict[str, 
             if not path.exists():
                 _create(path, entropy.token(TOKEN_BYTES).hex())
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "") or "not a text"
+        raise ConfigMistake(f"the secret in {path} cannot be read ({reason}): create it") from None
 
 
 def _create(path: Path, token: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from argos_common.domain.errors import OurMistake
 from argos_common.runtime.provision import MAX_BYTES
+from argos_common.runtime.tls import TlsFiles
 
 VARIABLES: dict[str, str] = {
     "ARGOS_CONFIG": "path of fleet.toml (default: fleet.toml)",
@@ -19,6 +20,10 @@ VARIABLES: dict[str, str] = {
     "ARGOS_NATS_USER": "the NATS user of this service",
     "ARGOS_NATS_PASSWORD_FILE": "a file with that user's password",
     "ARGOS_NATS_NKEY_FILE": "a file with an nkey seed, instead of user and password",
+    "ARGOS_NATS_CA_FILE": "whose certificate of NATS is believed (PEM); set: TLS is used",
+    "ARGOS_NATS_CERT_FILE": "this service's own certificate for NATS (PEM), if the server asks",
+    "ARGOS_NATS_CERT_KEY_FILE": "the private key of that certificate (PEM)",
+    "ARGOS_LISTEN": "the address to listen on (default: loopback; gateway, monitor: fleet.toml's)",
     "ARGOS_GENERATION": "which generation of the log (default: g1)",
     "ARGOS_LOG_MAX_BYTES": "how large the log may become",
     "ARGOS_LOG_REPLICAS": "on how many servers the log is kept (default: 1)",
@@ -26,8 +31,11 @@ VARIABLES: dict[str, str] = {
     "ARGOS_MONITOR_PORT": "overrides monitor.port of fleet.toml",
     "ARGOS_METRICS_PORT": "where this process serves /metrics (default: 0, a free port)",
     "ARGOS_NODE": "which node of fleet.toml this process is",
-    "ARGOS_NODE_PORT": "where this node listens on loopback (default: its address, then free)",
-    "ARGOS_NODE_ADDRESSES": "JSON, node name to host:port, for those who call nodes",
+    "ARGOS_NODE_PORT": "on which port this node listens (default: its address, then free)",
+    "ARGOS_NODE_ADDRESSES": "JSON, node name to host:port or tls://host:port, for those who call",
+    "ARGOS_NODE_CA_FILE": "whose certificates are believed between a node and its callers (PEM)",
+    "ARGOS_NODE_CERT_FILE": "this process's own certificate there (PEM); a node then demands TLS",
+    "ARGOS_NODE_CERT_KEY_FILE": "the private key of that certificate (PEM)",
     "ARGOS_MT5_SIMULATOR": "where the simulated terminal is: host:port, or a file with the port",
     "ARGOS_ALERTS_TOKEN_FILE": "a file with the token that Alertmanager shows the monitor",
     "ARGOS_BACKUP_FOLDER": "the folder whose newest file must not grow old (monitor)",
@@ -52,6 +60,8 @@ class Environment:
     nats_user: str = ""
     nats_password_file: str = ""
     nats_nkey_file: str = ""
+    nats_tls: TlsFiles = field(default_factory=TlsFiles)
+    listen: str = ""
     generation: str = "g1"
     log_max_bytes: int = MAX_BYTES
     log_replicas: int = 1
@@ -61,6 +71,7 @@ class Environment:
     node: str = ""
     node_port: int | None = None
     node_addresses: Mapping[str, str] = field(default_factory=dict)
+    node_tls: TlsFiles = field(default_factory=TlsFiles)
     mt5_simulator: str = ""
     alerts_token_file: str = ""
     backup_folder: str = ""
@@ -92,6 +103,13 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         nats_user=variables.get("ARGOS_NATS_USER", ""),
         nats_password_file=variables.get("ARGOS_NATS_PASSWORD_FILE", ""),
         nats_nkey_file=variables.get("ARGOS_NATS_NKEY_FILE", ""),
+        nats_tls=_tls(
+            "ARGOS_NATS",
+            variables.get("ARGOS_NATS_CA_FILE", ""),
+            variables.get("ARGOS_NATS_CERT_FILE", ""),
+            variables.get("ARGOS_NATS_CERT_KEY_FILE", ""),
+        ),
+        listen=variables.get("ARGOS_LISTEN", ""),
         generation=generation,
         log_max_bytes=_number(variables, "ARGOS_LOG_MAX_BYTES", high=2**62) or MAX_BYTES,
         log_replicas=_number(variables, "ARGOS_LOG_REPLICAS", high=5) or 1,
@@ -101,6 +119,12 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         node=variables.get("ARGOS_NODE", ""),
         node_port=_number(variables, "ARGOS_NODE_PORT"),
         node_addresses=_addresses(variables.get("ARGOS_NODE_ADDRESSES", "")),
+        node_tls=_tls(
+            "ARGOS_NODE",
+            variables.get("ARGOS_NODE_CA_FILE", ""),
+            variables.get("ARGOS_NODE_CERT_FILE", ""),
+            variables.get("ARGOS_NODE_CERT_KEY_FILE", ""),
+        ),
         mt5_simulator=variables.get("ARGOS_MT5_SIMULATOR", ""),
         alerts_token_file=variables.get("ARGOS_ALERTS_TOKEN_FILE", ""),
         backup_folder=variables.get("ARGOS_BACKUP_FOLDER", ""),
@@ -119,6 +143,15 @@ def _number(variables: Mapping[str, str], name: str, high: int = 65_535) -> int 
     if not re.fullmatch(r"\d{1,19}", text) or int(text) > high:
         raise OurMistake(f"{name} is {text!r}: use a whole number from 0 to {high}")
     return int(text)
+
+
+def _tls(prefix: str, authority: str, certificate: str, key: str) -> TlsFiles:
+    if bool(certificate) != bool(key) or (certificate and not authority):
+        raise OurMistake(
+            f"{prefix}_CA_FILE, {prefix}_CERT_FILE and {prefix}_CERT_KEY_FILE belong together:"
+            " name all three"
+        )
+    return TlsFiles(authority, certificate, key)
 
 
 def _addresses(text: str) -> dict[str, str]:

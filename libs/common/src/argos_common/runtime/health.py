@@ -1,4 +1,4 @@
-"""What a process tells its surroundings over HTTP, on loopback: /metrics, /healthz, /readyz.
+"""What a process tells its surroundings over HTTP: /metrics, /healthz, /readyz.
 
 Served by a thread of its own, so that it answers even while the event loop is stuck; a loop that
 has not moved for `STUCK_S` is reported as not healthy.
@@ -43,10 +43,13 @@ class Pulse:
 class HealthServer:
     """Serves one process's metrics and health until `close`."""
 
-    def __init__(self, metrics: Metrics, pulse: Pulse, clock: Clock, port: int = 0) -> None:
+    def __init__(
+        self, metrics: Metrics, pulse: Pulse, clock: Clock, port: int = 0, host: str = ""
+    ) -> None:
+        """On loopback unless `host` names another address of this machine."""
         handler = _handler(metrics, pulse, clock)
         try:
-            self._server = _Server(("127.0.0.1", port), handler)
+            self._server = _Server((host or "127.0.0.1", port), handler)
         except OSError as error:
             raise OurMistake(
                 f"port {port} for /metrics is taken ({error.strerror}): free it, or choose another"

@@ -4,8 +4,9 @@
   after. Bytes that a broken connection left in the client's buffer are thrown away, too.
 - It reconnects for ever, notices a frozen server within six seconds, and has an inbox of its own,
   so that one service cannot read another's replies.
-- Some errors close the client for good whatever it was told (a password changed under way). Then
-  `closed` is called, and it must end the process: a service without a log is not a service.
+- Some errors close the client for good whatever it was told, and a key that is no longer valid
+  will never be again. Then `closed` is called, and it must end the process: a service without a log
+  is not a service.
 - A missing permission shows as silence to whoever asked. It is reported through `violation`, and
   `assert_permitted` raises at start.
 """
@@ -18,11 +19,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import nats.errors
+import nkeys
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from argos_common.domain.errors import OurMistake
+from argos_common.runtime.tls import TlsFiles, client_context
 
 T = TypeVar("T")
 
@@ -48,14 +51,16 @@ class NatsSettings:
 
     `url` may name several servers, separated by commas. `name` is the service's, also of its
     inbox: `_INBOX_<name>.>` is what it must be allowed to subscribe to. Of user and key at most
-    one is given; a key is a file with an nkey seed.
+    one is given; a key is an nkey seed. `tls` given: the connection is encrypted, the server's
+    certificate checked.
     """
 
     url: str
     name: str
     user: str = ""
     password: str = field(default="", repr=False)
-    nkey_seed_file: str = ""
+    nkey_seed: str = field(default="", repr=False)
+    tls: TlsFiles = field(default_factory=TlsFiles)
 
     @property
     def inbox_prefix(self) -> str:
@@ -234,7 +239,8 @@ class NatsConnection:
             name=settings.name,
             user=settings.user or None,
             password=settings.password or None,
-            nkeys_seed=settings.nkey_seed_file or None,
+            nkeys_seed_str=settings.nkey_seed or None,
+            tls=client_context(settings.tls) if settings.tls else None,
             inbox_prefix=settings.inbox_prefix,
             pending_size=0,
             max_reconnect_attempts=-1,
@@ -255,8 +261,13 @@ class NatsConnection:
         if "permissions violation" in lower:
             self.violation = self.violation or text
             self._events.violation(text)
-        elif "authorization" in lower or "authentication" in lower:
+        elif "authorization" in lower or ("authentication" in lower and "timeout" not in lower):
             self._refused = text
+            if self._open and not self._closing:
+                # Our key was retired. The client would try it for ever; a new process reads the
+                # new one.
+                self._closing = True
+                self._events.closed()
 
     async def _disconnected(self) -> None:
         # What a dead connection left unsent would be sent on reconnect. The writer has been or
@@ -306,17 +317,21 @@ async def connect(
     Raises:
         OurMistake: nobody there in time, or the server refuses who we are.
     """
-    if settings.user and settings.nkey_seed_file:
+    if settings.user and settings.nkey_seed:
         raise OurMistake("give either a NATS user with password or an nkey seed file, not both")
-    if settings.nkey_seed_file:
-        _check_nkeys()
+    if settings.nkey_seed:
+        _check_seed(settings.nkey_seed)
+    if settings.tls:
+        client_context(settings.tls)  # a file that cannot be used is named here, before waiting
     connection = NatsConnection(settings, events or NatsEvents())
     await connection._connect(timeout_s)  # noqa: SLF001  # the only caller, same module
     return connection
 
 
-def _check_nkeys() -> None:
+def _check_seed(seed: str) -> None:
     try:
-        import nkeys  # noqa: F401  # optional: only whoever uses keys needs it
-    except ImportError as error:
-        raise OurMistake("nkeys are not installed: install the nkeys package") from error
+        nkeys.from_seed(bytearray(seed.encode())).wipe()
+    except (nkeys.NkeysError, ValueError):
+        raise OurMistake(
+            "the NATS key is no nkey seed: its file must hold one line that begins with SU"
+        ) from None

@@ -87,8 +87,9 @@ def run_service(name: str, main: Main, *, needs_nats: bool = True) -> int:
 async def _run(context: Context, main: Main, *, needs_nats: bool) -> None:
     async with AsyncExitStack() as stack:
         stack.callback(context.telemetry.close)
+        told = context.environment
         health = HealthServer(
-            context.metrics, context.pulse, context.clock, context.environment.metrics_port
+            context.metrics, context.pulse, context.clock, told.metrics_port, told.listen
         )
         stack.callback(health.close)
         _watch_signals(context)

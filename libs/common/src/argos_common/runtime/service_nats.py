@@ -7,6 +7,8 @@ from pathlib import Path
 
 from argos_common.runtime.context import Context
 from argos_common.runtime.credentials import read_secret_file
+from argos_common.runtime.environment import Environment
+from argos_common.runtime.logs import hide_value
 from argos_common.runtime.metered_log import MeteredLog
 from argos_common.runtime.nats_bus import NatsBus
 from argos_common.runtime.nats_connection import (
@@ -22,17 +24,29 @@ from argos_common.runtime.nats_log import NatsLog
 from argos_common.runtime.provision import ensure_stream, verify_sync_always
 
 
+def nats_settings(environment: Environment, url: str, name: str) -> NatsSettings:
+    """How a process comes to NATS, with the secrets read in. Raises ConfigMistake."""
+
+    def secret(file: str) -> str:
+        return read_secret_file(Path(file)).reveal() if file else ""
+
+    return NatsSettings(
+        url=url,
+        name=name,
+        user=environment.nats_user,
+        password=secret(environment.nats_password_file),
+        nkey_seed=secret(environment.nats_nkey_file),
+        tls=environment.nats_tls,
+    )
+
+
 async def open_nats(context: Context, stack: AsyncExitStack) -> None:
     """Connect, wait for the log, and put both into the context; closed with `stack`."""
     environment, logger = context.environment, context.logger
-    password = environment.nats_password_file
-    settings = NatsSettings(
-        url=environment.nats_url or context.fleet.nats_url or "nats://127.0.0.1:4222",
-        name=context.name,
-        user=environment.nats_user,
-        password=read_secret_file(Path(password)).reveal() if password else "",
-        nkey_seed_file=environment.nats_nkey_file,
-    )
+    url = environment.nats_url or context.fleet.nats_url or "nats://127.0.0.1:4222"
+    settings = nats_settings(environment, url, context.name)
+    hide_value(settings.password)
+    hide_value(settings.nkey_seed)
     connected = context.metrics.nats_connected
 
     def away() -> None:

@@ -279,7 +279,7 @@ def _node(name: str, table: Table) -> NodeSettings:
         seed=table.integer("seed", 1),
         balance=str(table.number("balance", Decimal(100_000))),
     )
-    if node.address and not re.fullmatch(r"[^:\s]+:\d{1,5}", node.address):
-        table.add("address", f"is {node.address!r}, must be host:port")
+    if node.address and not re.fullmatch(r"(tls://)?[^:/\s]+:\d{1,5}", node.address):
+        table.add("address", f"is {node.address!r}, must be host:port or tls://host:port")
     table.done()
     return node

@@ -48,6 +48,10 @@ class Webhook:
         self._access, self._opened = access, opened
         self._limiter, self._clock = limiter, clock
 
+    def renew(self, access: Access) -> None:
+        """From now on these tokens are valid."""
+        self._access = access
+
     async def __call__(self, request: Request) -> Response:
         """Answer within `ANSWER_WITHIN_S`, whatever happens."""
         received_at_ns = self._clock.now_ns()

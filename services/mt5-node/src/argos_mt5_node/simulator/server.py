@@ -43,8 +43,10 @@ class SimulatorServer:
         clock: Clock,
         state_dir: Path,
         parent_pid: int | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         """The broker must be restored already. ``parent_pid``: stop when that process is gone."""
+        self._host = host
         self._broker = broker
         self._store = store
         self._clock = clock
@@ -58,15 +60,15 @@ class SimulatorServer:
         self._unanswered = 0
 
     async def run(self, port: int) -> None:
-        """Listen on 127.0.0.1 (port 0: any), write the port file, serve until stopped."""
+        """Listen (port 0: any), write the port file, serve until stopped."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError):  # Windows: the process is simply terminated
                 loop.add_signal_handler(number, self._stop.set)
-        server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        server = await asyncio.start_server(self._serve, self._host, port)
         bound = server.sockets[0].getsockname()[1]
         self._publish(bound)
-        print(f"simulated MetaTrader 5 broker on 127.0.0.1:{bound}", flush=True)  # noqa: T201 - the starter reads it
+        print(f"simulated MetaTrader 5 broker on {self._host}:{bound}", flush=True)  # noqa: T201 - the starter reads it
         ticker = asyncio.create_task(self._tick())
         ticker.add_done_callback(lambda _task: self._stop.set())
         try:
