@@ -33,9 +33,7 @@ class Stream:
     both_sides: bool = True
 
 
-def _stream(
-    name: str, symbol: str, accounts: dict[str, str], quantity: str, stop: str
-) -> Stream:
+def _stream(name: str, symbol: str, accounts: dict[str, str], quantity: str, stop: str) -> Stream:
     spot = SPOT in accounts
     routed = {account: Decimal(factor) for account, factor in accounts.items()}
     dust = Decimal("0.0005") if spot else Decimal(0)

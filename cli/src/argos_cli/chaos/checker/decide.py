@@ -200,26 +200,22 @@ def _differs(index: _Index) -> Iterable[Finding]:
 
 
 def _after_kill(index: _Index) -> Iterable[Finding]:
-    risky: dict[Key, int] = {}
-    for deal in index.evidence.deals:
-        if deal.ours and deal.opens:
-            risky[deal.account, deal.tag] = deal.received_ns
+    risky = [
+        (deal.account, deal.tag, deal.received_ns)
+        for deal in index.evidence.deals
+        if deal.ours and deal.opens
+    ]
     for request in index.evidence.requests:
         declared = index.by_tag.get((request.account, request.tag))
         if declared is not None and declared.effect == "open":
-            risky[request.account, request.tag] = request.received_ns
+            risky.append((request.account, request.tag, request.received_ns))
     for kill in index.evidence.kills:
-        for (account, tag), at_ns in risky.items():
+        for account, tag, at_ns in risky:
             if account not in kill.accounts or tag.removeprefix(TAG_MARK) in kill.named:
                 continue
             if at_ns > kill.replied_ns and (not kill.released_ns or at_ns < kill.released_ns):
-                late_ms = (at_ns - kill.replied_ns) // 1_000_000
-                yield Finding(
-                    "after-kill",
-                    tag,
-                    f"order {tag} added risk on {account} {late_ms} ms after the reply of the kill"
-                    f" by {kill.by}, which does not name it",
-                )
+                said = f"added risk on {account} after the reply of the kill by {kill.by}"
+                yield Finding("after-kill", tag, f"order {tag} {said}, which does not name it")
 
 
 def _positions(index: _Index) -> Iterable[Finding]:
@@ -259,7 +255,8 @@ def _lane_position(
         elif not broker:
             said = f"leaves {held} {lane.symbol} on {account}"
             why = "; ".join(
-                f"{verdict.decision}: {verdict.reason}" for verdict in index.verdicts[signal, account]
+                f"{verdict.decision}: {verdict.reason}"
+                for verdict in index.verdicts[signal, account]
             )
             yield Finding("exit-not-done", signal, f"exit {signal} {said} ({why})")
     total = held + swept + broker
