@@ -20,6 +20,9 @@ from argos_cli.chaos.witness import SIGNALS_MAX, Witness
 
 HEAL_S = 60.0
 LOOK_S = 0.2
+QUIET_S = 1.5
+"""Green counts once the log has had no new entry for so long: a refused attempt may be followed by
+another, and the longest pause before one (but for a venue's own refusals) is a second."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,11 +85,11 @@ async def play_cycle(run: Run, schedule: Schedule) -> Outcome:
         await asyncio.gather(strikes.play(schedule.strikes), clock.sleep(WINDOW_MS / 1000))
         stop.set()
         healing_ns = clock.monotonic_ns()
-        healed = await _until_healed(run, strikes, outcome, before[0])
-        if not healed:
+        green_ns = await _until_healed(run, strikes, outcome, before[0])
+        if green_ns is None:
             flowing.cancel()  # whoever was never answered would keep its lane waiting
-    if healed:
-        outcome.heal_s = (clock.monotonic_ns() - healing_ns) / NS_PER_S
+        else:
+            outcome.heal_s = (green_ns - healing_ns) / NS_PER_S
     await _decide(run, strikes, outcome)
     _count(run, outcome, before)
     outcome.notes = tuple(strikes.notes)
@@ -111,19 +114,23 @@ def _count(run: Run, outcome: Outcome, before: tuple[int, int]) -> None:
     outcome.struck["conflict"] += len({each.key for each in answers if not each.same})
 
 
-async def _until_healed(run: Run, strikes: Strikes, outcome: Outcome, first: int) -> bool:
-    """Until green and nothing is owed; what is wrong goes to `outcome.state`."""
+async def _until_healed(run: Run, strikes: Strikes, outcome: Outcome, first: int) -> int | None:
+    """Since when all is green, quiet, and nothing is owed; what is wrong goes to `outcome.state`."""
     clock = run.arena.clock
     until_ns = clock.monotonic_ns() + int(HEAL_S * NS_PER_S)
-    while clock.monotonic_ns() < until_ns:
+    green_ns, sequence = 0, -1
+    while (now_ns := clock.monotonic_ns()) < until_ns:
         try:
             outcome.state = await _wrong(run, strikes, first)
         except (OSError, TimeoutError, ValueError) as error:
             outcome.state = f"the monitor cannot be asked ({error!r})"
-        if not outcome.state:
-            return True
+        last = run.status.get("log", {}).get("last_sequence", 0)
+        if outcome.state or last != sequence:
+            green_ns, sequence = now_ns, last
+        elif now_ns - green_ns >= QUIET_S * NS_PER_S:
+            return green_ns
         await clock.sleep(LOOK_S)
-    return False
+    return None
 
 
 async def _wrong(run: Run, strikes: Strikes, first: int) -> str:

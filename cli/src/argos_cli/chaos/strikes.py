@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from argos_common.domain.errors import ArgosError, OurMistake
 from argos_common.domain.node import CommandKind
@@ -31,6 +31,7 @@ AGAIN_S = 0.5
 TOOL_S = 30.0
 INSIST_S = 60.0
 ACTOR = "chaos"
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -160,22 +161,29 @@ class Strikes:
     ) -> None:
         """Insist until it is confirmed, wait, and insist on its release. One at a time."""
         async with self._switch:
-            for _ in range(int(INSIST_S / AGAIN_S)):
-                killed = await engage(strike.target)
-                if killed is not None:
-                    break
-                await self.arena.clock.sleep(AGAIN_S)
-            else:
-                self.notes.append(f"{strike.words}: no kill was confirmed in {INSIST_S:g} s")
+            killed = await self._insist(lambda: engage(strike.target), f"{strike.words}: the kill")
+            if killed is None:
                 return
             self.kills.append(killed)
             await self._wait(strike)
             self.kills[-1] = replace(killed, released_ns=self.arena.clock.now_ns())
-            for _ in range(int(INSIST_S / AGAIN_S)):
-                if await self.release(strike.target):
-                    return
-                await self.arena.clock.sleep(AGAIN_S)
-            self.notes.append(f"{strike.words}: no release was confirmed in {INSIST_S:g} s")
+            await self._insist(lambda: self.release(strike.target), f"{strike.words}: the release")
+
+    async def _insist(self, ask: Callable[[], Awaitable[T | None]], what: str) -> T | None:
+        """Until it is confirmed; how long that took is noted if it was not at once."""
+        clock = self.arena.clock
+        begun_ns = clock.monotonic_ns()
+        tries = 0
+        while (took_s := (clock.monotonic_ns() - begun_ns) / NS_PER_S) < INSIST_S:
+            tries += 1
+            found = await ask()
+            if found is not None:
+                if tries > 1:
+                    self.notes.append(f"{what} was confirmed after {tries} tries, {took_s:.1f} s")
+                return found
+            await clock.sleep(AGAIN_S)
+        self.notes.append(f"{what} was not confirmed in {INSIST_S:g} s")
+        return None
 
     async def _tool_kill(self, account: str) -> Kill | None:
         scope = ("--account", account) if account else ()
@@ -206,11 +214,12 @@ class Strikes:
             by="risk",
         )
 
-    async def release(self, account: str) -> bool:
-        """Whether the kill of one account, or of the fleet (empty), is released now."""
+    async def release(self, account: str) -> bool | None:
+        """True once the kill of one account, or of the fleet (empty), is released."""
         scope = ("--account", account) if account else ()
         said = await self._argos("resume", *scope, "--yes", "--reason", "chaos", "--actor", ACTOR)
-        return said is not None and (said["ok"] or "is not killed" in said["sentence"])
+        done = said is not None and (said["ok"] or "is not killed" in said["sentence"])
+        return done or None
 
     async def _argos(self, *arguments: str) -> dict[str, Any] | None:
         """A command as an operator types it; the document it prints, None if there is none."""
