@@ -143,9 +143,9 @@ async def _wrong(run: Run, strikes: Strikes, first: int) -> str:
     kill = status.get("kill") or {}
     if kill.get("engaged"):
         # A kill that could not be confirmed was put on record after all: an operator lets go.
-        await strikes.release("")
+        await strikes.risk_release("")
         for account in kill.get("accounts", ()):
-            await strikes.release(account)
+            await strikes.risk_release(account)
         return "a kill is engaged that nobody wants any more"
     wrong = _not_green(status)
     if wrong:

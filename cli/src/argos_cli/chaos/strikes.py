@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from argos_common.domain.errors import ArgosError, OurMistake
-from argos_common.domain.node import CommandKind
+from argos_common.domain.node import CommandKind, CommandReply
 from argos_common.domain.times import NS_PER_MS, NS_PER_S
 from argos_common.runtime.log import LogUnavailable
 
@@ -76,8 +76,12 @@ class Strikes:
             "delay": self._delay,
             "full-log": lambda strike: self._fill(strike, self.arena.log_folder),
             "full-ledger": lambda strike: self._fill(strike, self.arena.ledger_folder),
-            "kill-switch-tool": lambda strike: self._kill_switch(strike, self._tool_kill),
-            "kill-switch-risk": lambda strike: self._kill_switch(strike, self._risk_kill),
+            "kill-switch-tool": lambda strike: self._kill_switch(
+                strike, self._tool_kill, self._tool_release
+            ),
+            "kill-switch-risk": lambda strike: self._kill_switch(
+                strike, self._risk_kill, self.risk_release
+            ),
         }
 
     # --- processes
@@ -157,7 +161,10 @@ class Strikes:
     # --- the kill switch
 
     async def _kill_switch(
-        self, strike: Strike, engage: Callable[[str], Awaitable[Kill | None]]
+        self,
+        strike: Strike,
+        engage: Callable[[str], Awaitable[Kill | None]],
+        release: Callable[[str], Awaitable[bool | None]],
     ) -> None:
         """Insist until it is confirmed, wait, and insist on its release. One at a time."""
         async with self._switch:
@@ -167,7 +174,7 @@ class Strikes:
             self.kills.append(killed)
             await self._wait(strike)
             self.kills[-1] = replace(killed, released_ns=self.arena.clock.now_ns())
-            await self._insist(lambda: self.release(strike.target), f"{strike.words}: the release")
+            await self._insist(lambda: release(strike.target), f"{strike.words}: the release")
 
     async def _insist(self, ask: Callable[[], Awaitable[T | None]], what: str) -> T | None:
         """Until it is confirmed; how long that took is noted if it was not at once."""
@@ -198,28 +205,34 @@ class Strikes:
         )
 
     async def _risk_kill(self, account: str) -> Kill | None:
-        accounts = (account,) if account else ()
-        asked = command(CommandKind.KILL, actor=ACTOR, reason="chaos", accounts=accounts)
-        try:
-            async with asyncio.timeout(TOOL_S), open_fleet(self.arena.state) as opened:
-                reply = await ask_risk(opened, asked)
-        except (ArgosError, Ended, LogUnavailable, OSError, TimeoutError):
-            return None
-        if not reply.ok:
+        reply = await self._ask_risk(CommandKind.KILL, account)
+        if reply is None or not reply.ok:
             return None
         return Kill(
-            accounts=accounts or ACCOUNTS,
+            accounts=(account,) if account else ACCOUNTS,
             replied_ns=self.arena.clock.now_ns(),
             named=read.named_by_risk(reply.sentence),
             by="risk",
         )
 
-    async def release(self, account: str) -> bool | None:
-        """True once the kill of one account, or of the fleet (empty), is released."""
+    async def _tool_release(self, account: str) -> bool | None:
         scope = ("--account", account) if account else ()
         said = await self._argos("resume", *scope, "--yes", "--reason", "chaos", "--actor", ACTOR)
-        done = said is not None and (said["ok"] or "is not killed" in said["sentence"])
-        return done or None
+        return _released(said["ok"], said["sentence"]) if said is not None else None
+
+    async def risk_release(self, account: str) -> bool | None:
+        """True once the kill of one account, or of the fleet (empty), is released."""
+        reply = await self._ask_risk(CommandKind.RELEASE, account)
+        return _released(reply.ok, reply.sentence) if reply is not None else None
+
+    async def _ask_risk(self, kind: CommandKind, account: str) -> CommandReply | None:
+        accounts = (account,) if account else ()
+        asked = command(kind, actor=ACTOR, reason="chaos", accounts=accounts)
+        try:
+            async with asyncio.timeout(TOOL_S), open_fleet(self.arena.state) as opened:
+                return await ask_risk(opened, asked)
+        except (ArgosError, Ended, LogUnavailable, OSError, TimeoutError):
+            return None
 
     async def _argos(self, *arguments: str) -> dict[str, Any] | None:
         """A command as an operator types it; the document it prints, None if there is none."""
@@ -248,3 +261,8 @@ class Strikes:
 
     async def _wait(self, strike: Strike) -> None:
         await self.arena.clock.sleep(strike.for_ms / 1000)
+
+
+def _released(ok: bool, sentence: str) -> bool | None:
+    """A release that was asked for before, and whose answer was lost, leaves nothing to release."""
+    return True if ok or "is not killed" in sentence else None

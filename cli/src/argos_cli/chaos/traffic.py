@@ -24,7 +24,7 @@ from argos_cli.client.http import request
 
 TIMEOUT_S = 5.0
 AGAIN_S = 0.2
-PAUSE_S = (0.15, 0.6)
+PAUSE_S = (0.3, 0.9)
 COPIES = 4
 RETRIED = frozenset({0, 429, 500, 502, 503, 504})
 _BIGGER = Decimal(3)
