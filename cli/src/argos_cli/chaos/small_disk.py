@@ -14,6 +14,7 @@ from pathlib import Path
 _NEW_MOUNTS, _NEW_USER = 0x00020000, 0x10000000
 _RECURSIVE, _PRIVATE = 0x4000, 0x40000
 _BLOCK = 64 * 1024
+_HINT = ", which root or a system that lets users make them would allow,"
 
 
 class NotPermitted(Exception):
@@ -26,13 +27,13 @@ def enter() -> None:
         raise NotPermitted("a small disk needs Linux")
     uid, gid = os.geteuid(), os.getegid()
     if uid != 0 or not _called("unshare", _NEW_MOUNTS):
-        _call("unshare", "a user and mount namespace", _NEW_USER | _NEW_MOUNTS)
+        _call("unshare", f"a user and mount namespace{_HINT}", _NEW_USER | _NEW_MOUNTS)
         try:
             Path("/proc/self/setgroups").write_text("deny", "ascii")
             Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", "ascii")
             Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", "ascii")
         except OSError as error:
-            raise NotPermitted(f"a user namespace is refused ({error.strerror})") from None
+            raise NotPermitted(f"a user namespace{_HINT} is refused ({error.strerror})") from None
     _call("mount", "a private view of mounts", b"none", b"/", None, _RECURSIVE | _PRIVATE, None)
 
 
