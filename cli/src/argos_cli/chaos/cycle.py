@@ -130,6 +130,7 @@ async def _until_healed(run: Run, strikes: Strikes, outcome: Outcome, first: int
         elif now_ns - green_ns >= QUIET_S * NS_PER_S:
             return green_ns
         await clock.sleep(LOOK_S)
+    outcome.state = outcome.state or "the log does not come to rest"
     return None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from argos_cli.bench.config import wide_account
 from argos_cli.chaos.checker.records import Lane
 
 SOURCE = "argos"
@@ -86,25 +87,6 @@ quantity = {quantity}
 require_stop = {stop}
 """
 
-_ACCOUNT = """\
-[accounts.{name}]
-node = "{node}"
-kind = "{kind}"
-currency = "USD"
-settling_s = 3
-[accounts.{name}.limits]
-order_quantity_max = 1000
-order_value_max = 1_000_000_000
-open_positions_max = 10_000
-daily_loss_max = 1_000_000_000
-account_value_max = 10_000_000_000
-risk_percent_max = 100
-signal_age_max_s = 30
-facts_age_max_s = 3
-[accounts.{name}.symbols]
-{symbols}
-"""
-
 
 def write_fleet_file(path: Path) -> None:
     """Write the fleet's configuration."""
@@ -127,6 +109,10 @@ def write_fleet_file(path: Path) -> None:
             parts += [f"{account} = {factor}" for account, factor in shared.items()]
     for name, node, kind in ((HEDGE, MT5, "hedging"), (NET, MT5, "netting"), (SPOT, PAPER, "spot")):
         symbols = [each.lane.symbol for each in STREAMS if name in each.lane.accounts]
-        lines = "\n".join(f'{symbol} = "{symbol}"' for symbol in symbols)
-        parts.append(_ACCOUNT.format(name=name, node=node, kind=kind, symbols=lines))
+        parts.append(
+            wide_account(
+                name, node=node, kind=kind, symbols=symbols,
+                deadline_s=10, signal_age_s=30, facts_age_s=3,
+            )
+        )  # fmt: skip
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
