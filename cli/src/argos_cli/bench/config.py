@@ -91,7 +91,7 @@ def bench_config(path: Path) -> list[dict[str, Any]]:
     return [lane for _, lane in sorted(places, key=lambda item: item[0])]
 
 
-def wide_account(  # noqa: PLR0913  # one field of the table each
+def wide_account(
     name: str,
     *,
     node: str,
