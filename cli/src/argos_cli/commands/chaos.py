@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,6 +44,10 @@ def chaos(
     from argos_cli.chaos.report import Campaign
     from argos_cli.chaos.small_disk import NotPermitted, enter
 
+    if os.name != "posix":
+        raise Ended(
+            Code.FAILED, "argos chaos freezes and kills with signals that this system lacks"
+        )
     if cycles < 1 or seed < 0:
         raise BadInput("--cycles must be 1 or more, and --seed 0 or more")
     names = chosen(faults)
