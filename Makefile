@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check fmt proto dashboards lock bench sim clean
+.PHONY: help setup demo up test check fmt proto dashboards lock bench sim chaos clean
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 help:  ## Show this list
@@ -44,6 +44,9 @@ bench: setup  ## Measure the order path on this machine
 
 sim: setup  ## Simulate the fleet under faults, from a printed seed
 	@$(BIN)/argos sim
+
+chaos: setup  ## Attack a fleet of real processes, from a printed seed
+	@$(BIN)/argos chaos
 
 clean:  ## Remove what setup and the tools made (not run-time data)
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -52,6 +52,11 @@ FLEET_TOML = Path(__file__).resolve().parents[2] / "fleet.toml"
         ("up --port gateway=70000", 2, "is not NAME=PORT"),
         ("up --config nosuch.toml", 2, "there is no"),
         ("log tail --from x", 2, "valid integer"),
+        ("chaos --cycles 0", 2, "--cycles must be 1 or more"),
+        ("chaos --seed -1", 2, "--seed 0 or more"),
+        ("chaos --seed x", 2, "valid integer"),
+        ("chaos --faults flood", 2, "there is no fault 'flood'"),
+        ("chaos --out /proc/nowhere", 2, "choose another with --out"),
         ("nonsense", 2, "No such command"),
     ],
 )

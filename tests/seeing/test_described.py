@@ -180,9 +180,13 @@ def test_every_alert_has_a_severity_a_sentence_a_section_in_the_runbook_and_a_te
 
 def test_rules_pass_their_unit_tests() -> None:
     promtool = need("promtool")
-    for arguments in (["check", "rules", *RULES], ["test", "rules", *RULE_TESTS]):
+    for what, files in (("check", RULES), ("test", RULE_TESTS)):
         done = subprocess.run(
-            [promtool, *arguments], capture_output=True, text=True, timeout=50, check=False
+            [promtool, what, "rules", *files],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

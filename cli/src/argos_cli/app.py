@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from argos_cli.bench.command import bench
+from argos_cli.commands.chaos import chaos
 from argos_cli.commands.config import config
 from argos_cli.commands.control import flatten, kill, resume
 from argos_cli.commands.discrepancy import discrepancy
@@ -54,5 +55,6 @@ app.add_typer(discrepancy, name="discrepancy")
 app.add_typer(log, name="log")
 app.command()(replay)
 app.command()(sim)
+app.command()(chaos)
 app.add_typer(ledger, name="ledger")
 app.add_typer(staging, name="staging")

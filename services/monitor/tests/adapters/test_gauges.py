@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 from argos_common.domain.event import Event
+from argos_common.domain.ids import TradeId
 from argos_common.domain.order import OrderInDoubt
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind
 from argos_common.domain.times import NS_PER_S
@@ -76,14 +77,14 @@ def test_an_accounts_figures_follow_from_the_fold_and_from_what_was_heard() -> N
 
 
 def test_doubt_and_discrepancies_have_a_count_and_an_age() -> None:
-    cause = signal(1).signal_id
+    cause = TradeId(signal(1).signal_id)
     claim = submitting(cause, 1)
     doubt = OrderInDoubt(order_id=claim.order_id, account=DEMO, cause="silence", at_ns=NOW)
     found = DiscrepancyFound(
         discrepancy_id="d1", account=DEMO, symbol=EURUSD, kind=DiscrepancyKind.POSITION,
         expected="0", actual="1", sentence="odd", since_ns=NOW, found_at_ns=NOW,
     )  # fmt: skip
-    events = (signal(1), verdict(cause, (leg(cause),)), claim, doubt, found)
+    events = (signal(1), verdict(signal(1).signal_id, (leg(cause),)), claim, doubt, found)
     metrics = Metrics("monitor")
     ServiceGauges(metrics).look(view(*events, now_ns=NOW + 40 * SECOND))
     assert value(metrics, "argos_orders_in_doubt", account=DEMO) == 1

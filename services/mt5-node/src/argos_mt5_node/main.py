@@ -31,7 +31,7 @@ async def mt5_node(context: Context) -> None:
         hops = []
         for account, terminal in zip(settings.accounts, terminals, strict=True):
             stack.push_async_callback(terminal.close)
-            hops.append(await _hop(context, settings.name, account, terminal, stack))
+            hops.append(await _hop(context, account, terminal, stack))
         node = LocalNode(hops, context.clock, context.telemetry)
         told = context.environment
         server = NodeServer(node, context.clock, settings.port, host=told.listen, tls=told.node_tls)

@@ -63,7 +63,7 @@ def node_settings(
         raise ConfigMistake(f"ARGOS_NODE is {name!r}, which is no mt5 node; there are: {known}")
     accounts = fleet.node_accounts(name)
     if node.terminal == "real" and environment.listen not in LOOPBACK and not environment.node_tls:
-        raise OurMistake(
+        raise ConfigMistake(
             f"node {name} has a real terminal and would listen on {environment.listen} to everyone:"
             " name certificates with ARGOS_NODE_CA_FILE, ARGOS_NODE_CERT_FILE and"
             " ARGOS_NODE_CERT_KEY_FILE"

@@ -273,7 +273,10 @@ def _engaged(risk: AccountRisk, scope: Scope) -> bool:
 def _knows(risk: AccountRisk, symbol: str) -> bool:
     """Whether the account trades the symbol, or has held it: also what somebody else opened."""
     routes = risk.config.symbols if risk.config is not None else ()
-    return any(each.symbol == symbol for each in (*routes, *risk.book.trades.values()))
+    held = risk.book.trades.values()
+    return any(route.symbol == symbol for route in routes) or any(
+        trade.symbol == symbol for trade in held
+    )
 
 
 def _nothing_to_release(targets: list[AccountRisk], scope: Scope) -> str:
