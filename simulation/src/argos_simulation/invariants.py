@@ -132,7 +132,7 @@ class Court:
     verdict: Verdict
     now_ns: Callable[[], int]
     now_s: Callable[[], float]
-    tell: Callable[[str], None]
+    tell: Callable[[str | Callable[[], str]], None]
 
     def check(self, number: int, detail: str | Callable[[], str] = "", *, holds: bool) -> None:
         """One evaluation, now. A `detail` that takes work is given as a function."""
