@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from argos_bridge.core import retry
+from argos_bridge.core import entry, retry
 from argos_bridge.core.retry import Rule
-from argos_bridge.core.step import once_id
+from argos_bridge.core.state import AccountState
+from argos_bridge.core.step import Moment, once_id
 from argos_bridge.runner.claims import Claims
-from argos_common.domain.book import OrderView
+from argos_common.domain.book import LegView, OrderView
 from argos_common.domain.control import AccountControl
 from argos_common.domain.ids import OrderId
 from argos_common.domain.node import Journaled, Outcome, Result, Seal, Submission
@@ -120,6 +121,17 @@ def doubt_may_be_retried(order: OrderView, effect: Effect) -> Rule | None:
     return _rule_for(order, effect)
 
 
+_not_yet = entry._not_yet  # noqa: SLF001  # wrapped below
+_BLOCKED = "the outcome of another order"
+
+
+def doubt_blocks_nothing(state: AccountState, view: LegView, moment: Moment) -> str:
+    waits = _not_yet(state, view, moment)
+    if waits.startswith(_BLOCKED):
+        return "" if moment.lease else "no lease"
+    return waits
+
+
 def only_a_kill_bars(state: AccountControl, approved_on: int) -> bool:
     del approved_on
     return state.killed
@@ -154,7 +166,7 @@ async def begin_in_memory(
     mine = _stashed.setdefault(self, {})
     if known is not None or submission.order_id in mine:
         return Kept(known or mine[submission.order_id], fresh=False)
-    entry = mine[submission.order_id] = Entry(
+    kept = mine[submission.order_id] = Entry(
         order_id=submission.order_id,
         state=Journaled.SENDING,
         digest=digest(submission),
@@ -162,15 +174,15 @@ async def begin_in_memory(
         received_ns=received_ns,
         journaled_ns=now_ns,
     )
-    return Kept(entry, fresh=True)
+    return Kept(kept, fresh=True)
 
 
 async def store_with_answer(
     self: AsyncJournal, outcome: Outcome, *, positions: bool, now_ns: int
 ) -> Kept:
-    entry = _stashed.get(self, {}).pop(outcome.order_id, None)
-    if entry is not None:
-        self._journal._store(entry)  # noqa: SLF001  # stands in for a method
+    kept = _stashed.get(self, {}).pop(outcome.order_id, None)
+    if kept is not None:
+        self._journal._store(kept)  # noqa: SLF001  # stands in for a method
     return await _answer(self, outcome, positions=positions, now_ns=now_ns)
 
 
@@ -181,9 +193,9 @@ def refuse_in_passing(
     known = self.entry(submission.order_id)
     if known is not None:
         return Kept(known, fresh=False)
-    entry = Entry(order_id=submission.order_id, state=Journaled.REFUSED, outcome=outcome)
     del received_ns, now_ns
-    return Kept(entry, fresh=True)
+    refused = Entry(order_id=submission.order_id, state=Journaled.REFUSED, outcome=outcome)
+    return Kept(refused, fresh=True)
 
 
 def journal_of_its_own(self: AsyncJournal, journal: Journal, offload: Offload = direct) -> None:

@@ -46,7 +46,7 @@ class Ablation:
     patches: tuple[Patch, ...]
     faults: Mapping[str, float]
     violates: tuple[int, ...]
-    minutes: float = 0.7
+    minutes: float = 0.25
     first: int = 1
     seeds: int = 10
     together: str = ""
@@ -129,7 +129,7 @@ ABLATIONS: dict[str, Ablation] = {
     "lease": Ablation(
         what="the node does not ask for a lease",
         patches=_open_gates("lease_not_live"),
-        faults={"kill-switch": 3, "node-slow": 10, "pause-bridge": 4},
+        faults={"kill-switch": 2, "node-slow": 10, "pause-bridge": 8, "crash-bridge": 8},
         violates=(6,),
     ),
     "epoch": Ablation(
@@ -154,7 +154,13 @@ ABLATIONS: dict[str, Ablation] = {
     "deadline": Ablation(
         what="the node looks at neither deadline nor budget",
         patches=_open_gates("deadline_passed", "budget_spent"),
-        faults={"node-request-duplicated": 8, "node-request-lost": 6, "node-slow": 10},
+        faults={
+            "node-request-duplicated": 12,
+            "node-request-lost": 8,
+            "node-slow": 10,
+            "clock-skew": 1,
+            "clock-jump": 1,
+        },
         violates=(26,),
     ),
     "doubt": Ablation(
@@ -191,6 +197,7 @@ ABLATIONS: dict[str, Ablation] = {
         what="an order in doubt may be followed by another attempt",
         patches=(
             (entry, "LIVE", LIVE - {OrderState.IN_DOUBT}),
+            (entry, "_not_yet", ablated.doubt_blocks_nothing),
             (retry, "rule_for", ablated.doubt_may_be_retried),
         ),
         faults={"venue-answer-lost": 4, "node-answer-lost": 4},
@@ -200,6 +207,7 @@ ABLATIONS: dict[str, Ablation] = {
         what="an unknown outcome blocks nothing on its symbol",
         patches=(
             *_open_gates("unresolved_open"),
+            (entry, "_not_yet", ablated.doubt_blocks_nothing),
             (rules, "OPEN_RULES", ablated.rules_without("in_doubt")),
         ),
         faults={"venue-answer-lost": 6, "two-bridges": 1},
