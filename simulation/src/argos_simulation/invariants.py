@@ -82,6 +82,10 @@ INVARIANTS: dict[int, tuple[str, str]] = {
     41: ("money", "At rest the venue's money is the start and the deals on record, exactly."),
     42: ("repeats", "At rest any alert, order or entry delivered again changes nothing."),
     43: ("append-only", "What the log once stored it still holds, in order, unchanged."),
+    44: (
+        "doubt-blocks",
+        "No OPEN call begins on a symbol of which the node's disk has an id without an outcome.",
+    ),
 }
 
 

@@ -153,7 +153,8 @@ class Operator:
 
     async def _act(self, accounts: tuple[str, ...]) -> None:
         draw = self._chance.between(0.0, 1.0)
-        self._world.faults.fired["kill-switch"] += 1
+        if not self._world.faults.fire("kill-switch"):
+            return
         if draw < 0.45:  # shares of each kind
             await self.command(CommandKind.KILL, accounts)
         elif draw < 0.75:
@@ -244,7 +245,8 @@ class BadDays:
             await asyncio.sleep(chance.between(2.0, span_s / 2))
             if world.faults.healed:
                 return
-            world.faults.fired[name] += 1
+            if not world.faults.fire(name):
+                continue
             world.tell(f"fault {name}")
             await self._happen(name, chance)
 
