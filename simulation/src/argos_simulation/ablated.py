@@ -187,9 +187,10 @@ def refuse_in_passing(
 
 
 def journal_of_its_own(self: AsyncJournal, journal: Journal, offload: Offload = direct) -> None:
-    """Every life of a node, and every copy, begins with an empty journal."""
-    del journal
-    self._journal = MemoryJournal()  # noqa: SLF001  # stands in for the constructor
+    """Every life of a node, and every copy, begins without the entries of the others."""
+    own = MemoryJournal()
+    own.epoch, own._store_epoch = journal.epoch, journal._store_epoch  # type: ignore[method-assign]  # noqa: SLF001  # only the entries are its own
+    self._journal = own  # noqa: SLF001  # stands in for the constructor
     self._offload = offload  # noqa: SLF001  # as above
 
 

@@ -73,7 +73,7 @@ ABLATIONS: dict[str, Ablation] = {
         what="facts are appended again and again",
         patches=((MemoryStore, "_holds", ablated.without_condition(CreateOnce)),),
         faults={"two-bridges": 1, "append-ack-lost": 2},
-        violates=(7, 10, 19),
+        violates=(7, 10, 18, 19),
     ),
     "once-only": Ablation(
         what="a claim's once-only id is not looked at",
