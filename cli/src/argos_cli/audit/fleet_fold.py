@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 
 from argos_common.domain.book import Book, OrderView
 from argos_common.domain.config import AccountConfig
-from argos_common.domain.control import AccountControl, ConfigApplied, Control, fold_control
+from argos_common.domain.control import (
+    AccountControl,
+    ConfigApplied,
+    Control,
+    fold_control,
+    fold_unreadable,
+)
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account
 from argos_common.domain.order import LIVE, UNRESOLVED, OrderEvent
@@ -17,6 +23,7 @@ from argos_common.domain.venue import DealRecorded
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.runtime.log import Entry
 from argos_common.wire.documents import read_config
+from argos_common.wire.subjects import control_account
 
 
 @dataclass(slots=True)
@@ -29,10 +36,14 @@ class FleetFold:
     oddities: list[tuple[int, str]] = field(default_factory=list)
     sequence: int = 0
 
-    def take(self, entry: Entry, event: Event) -> None:
-        """Fold one entry."""
+    def take(self, entry: Entry, event: Event | None) -> None:
+        """Fold one entry; `event` is None if it cannot be read."""
         self.sequence = entry.sequence
-        if isinstance(event, Control):
+        if event is None:
+            account = control_account(entry.subject)
+            if account is not None:
+                self.controls[account] = fold_unreadable(self.control(account), entry.sequence)
+        elif isinstance(event, Control):
             self._control(entry, event)
         elif isinstance(event, VerdictGiven):
             self.book(event.account).fold_verdict(entry.sequence, event)

@@ -66,6 +66,7 @@ class Audit:
         event, sequence = item.event, item.entry.sequence
         if event is None:
             self._add("readable", f"entry {sequence} on {item.entry.subject} cannot be decoded")
+            self.fold.take(item.entry, None)
             return
         if isinstance(event, OrderSubmitting):
             self._before_submission(event, sequence)

@@ -41,7 +41,7 @@ class ReplayReport:
 
 def replay_record(items: Sequence[Recorded]) -> ReplayReport:
     """Replay a whole record. Raises BadInput if it does not begin at the beginning or has gaps."""
-    entries: list[tuple[Entry, Event]] = []
+    entries: list[tuple[Entry, Event | None]] = []
     fold = FleetFold()
     differences: list[str] = []
     for number, item in enumerate(items, start=1):
@@ -50,9 +50,7 @@ def replay_record(items: Sequence[Recorded]) -> ReplayReport:
                 f"the record goes from entry {number - 1} to {item.entry.sequence}: a replay needs"
                 " every entry from the first on; export it again without --from"
             )
-        if item.event is None:
-            continue
-        if encode(item.event) != item.entry.data:
+        if item.event is not None and encode(item.event) != item.entry.data:
             differences.append(f"entry {number}: encoding it again gives other bytes")
         entries.append((item.entry, item.event))
         fold.take(item.entry, item.event)
@@ -61,7 +59,7 @@ def replay_record(items: Sequence[Recorded]) -> ReplayReport:
     text = to_json(state) + to_json(fold.books) + to_json(fold.controls)
     return ReplayReport(
         entries=len(items),
-        dead_letters=len(items) - len(entries),
+        dead_letters=sum(event is None for _, event in entries),
         verdicts=sum(isinstance(event, VerdictGiven) for _, event in entries),
         last_sequence=len(items),
         state_hash=hashlib.sha256(text.encode()).hexdigest(),

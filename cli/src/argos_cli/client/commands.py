@@ -229,6 +229,5 @@ async def confirmations(
 async def _folded(opened: Opened, last: int) -> FleetFold:
     fold = FleetFold()
     async for item in read_until(opened.log, last):
-        if item.event is not None:
-            fold.take(item.entry, item.event)
+        fold.take(item.entry, item.event)
     return fold

@@ -207,8 +207,7 @@ async def until_flat(
         async with asyncio.timeout(timeout_s):
             last = (await opened.log.status()).last_sequence
             async for item in follow(opened.log, 0):
-                if item.event is not None:
-                    fold.take(item.entry, item.event)
+                fold.take(item.entry, item.event)
                 if item.entry.sequence >= last:
                     left = _held(fold, account, symbol)
                     if not left or clock.monotonic_ns() > until_ns:

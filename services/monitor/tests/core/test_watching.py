@@ -26,6 +26,7 @@ from argos_common.domain.order import (
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
 from argos_common.domain.side import Side
 from argos_common.domain.verdict import Effect
+from argos_common.wire import subjects
 from argos_monitor.core.conditions import LogView, Period, conditions
 from argos_monitor.core.desk import REPEAT_NS, Condition, Desk
 from argos_monitor.core.fleet_state import FleetState
@@ -291,6 +292,12 @@ def test_a_dead_letter_has_the_alert_id_of_its_entry() -> None:
     state = FleetState()
     state.dead_letter(7, NOW, "argos.v1.alert.x", "not an event")
     assert list(state.notices) == ["deadletter-7"]
+
+
+def test_a_control_entry_that_cannot_be_read_is_shown_as_the_kill_it_is_taken_for() -> None:
+    state = state_of()
+    state.dead_letter(7, NOW, subjects.control(CONFIG.account), "not an event")
+    assert codes(state, NOW) == ["kill-engaged"]
 
 
 def status(beats: Heartbeats, state: FleetState, now_ns: int = NOW) -> Json:

@@ -8,22 +8,26 @@ from typing import Any
 
 import pytest
 from argos_common.domain.control import Scope
+from argos_common.domain.event import Event
 from argos_common.domain.ids import Symbol
 from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, QuantityRule
 from argos_common.domain.venue import DealEntry
 from argos_common.domain.verdict import Decision, VerdictGiven
+from argos_common.runtime.log import Entry
 from argos_common.runtime.snapshot import Snapshot, load_snapshot, save_snapshot
-from argos_common.wire import codec
+from argos_common.wire import codec, subjects
 from argos_common.wire.documents import read_config
 from argos_risk.core.replay import decide_again
-from argos_risk.core.state import RiskState, fold
+from argos_risk.core.state import RiskState, fold, fold_unreadable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.risk.tests.risk_kit import (
+    DEMO,
     FACTS,
     FIRST,
+    NOW,
     D,
     World,
     config_with,
@@ -93,6 +97,30 @@ def test_a_verdict_without_a_cause_is_found() -> None:
     world.says(invented)
     (mismatch,) = decide_again(world.log, read_config)[1]
     assert mismatch.decided is None
+
+
+def test_what_cannot_be_read_is_taken_as_risk_took_it() -> None:
+    world = configured()
+    log: list[tuple[Entry, Event | None]] = list(world.log)
+
+    def take(event: Event | None, subject: str) -> None:
+        data = codec.encode(event) if event is not None else b"?"
+        entry = Entry(sequence=len(log) + 1, subject=subject, data=data, appended_ns=NOW)
+        log.append((entry, event))
+        if event is None:
+            fold_unreadable(world.state, entry)
+        else:
+            fold(world.state, entry, event, read_config)
+
+    take(None, subjects.control(DEMO))
+    take(None, subjects.verdict(DEMO))
+    take(signal("s"), "argos.v1.x")
+    refused = world.decide()
+    assert "cannot be read" in refused.reason
+    take(refused, subjects.verdict(DEMO))
+    assert decide_again(log, read_config)[1] == ()
+    readable = [(entry, event) for entry, event in log if event is not None]
+    assert [each.recorded for each in decide_again(readable, read_config)[1]] == [refused]
 
 
 @pytest.mark.parametrize("cut", range(0, 30, 3))

@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 
 from argos_common.domain.errors import OurMistake
+from argos_common.domain.ids import Account
 
 PREFIX = "argos.v1."
 ALL = PREFIX + ">"
@@ -50,6 +51,12 @@ def verdict(account: str) -> str:
 
 def control(account: str) -> str:
     return f"{PREFIX}control.{token(account)}"
+
+
+def control_account(subject: str) -> Account | None:
+    """Whose control subject it is; None if it is another one."""
+    head, _, account = subject.rpartition(".")
+    return Account(account) if f"{head}." == f"{PREFIX}control." else None
 
 
 def order(account: str, order_id: str, number: int) -> str:

@@ -17,6 +17,7 @@ from argos_common.domain.control import (
     KillReleased,
     Scope,
     fold_control,
+    fold_unreadable,
 )
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account
@@ -40,6 +41,7 @@ from argos_common.domain.signal import SignalAccepted, SignalRefused
 from argos_common.domain.times import DAY_NS
 from argos_common.domain.venue import DealRecorded
 from argos_common.domain.verdict import Effect, VerdictGiven
+from argos_common.wire.subjects import control_account
 
 from argos_monitor.core.notice import Notice, digest
 
@@ -118,6 +120,10 @@ class FleetState:
     def dead_letter(self, sequence: int, appended_ns: int, subject: str, reason: str) -> None:
         """An entry that could not be decoded."""
         self.sequence, self.appended_ns = sequence, appended_ns
+        name = control_account(subject)
+        if name is not None:  # risk and bridge take it for a kill: so it is shown as one
+            account = self.account(name)
+            account.control = fold_unreadable(account.control, sequence)
         self._notify(
             Notice(
                 alert_id=f"deadletter-{sequence}",

@@ -2,7 +2,8 @@
 
 A verdict names the last entry its writer had folded. Right after that entry, from the facts recorded
 in it, the same verdict must come out, byte for byte. Only its `trace_parent` is taken as recorded: it
-names the span that decided, not what was decided.
+names the span that decided, not what was decided. An entry that cannot be read is taken as risk takes
+it: for what its subject says.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from argos_common.domain.verdict import VerdictGiven
 from argos_common.runtime.log import Entry
 
 from argos_risk.core.decide import decide
-from argos_risk.core.state import ReadConfig, RiskState, fold
+from argos_risk.core.state import ReadConfig, RiskState, fold, fold_unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +29,22 @@ class Mismatch:
 
 
 def decide_again(
-    entries: Sequence[tuple[Entry, Event]], read_config: ReadConfig
+    entries: Sequence[tuple[Entry, Event | None]], read_config: ReadConfig
 ) -> tuple[RiskState, tuple[Mismatch, ...]]:
-    """The state after all entries, and every verdict among them that does not follow from them."""
+    """The state after all entries, and every verdict among them that does not follow from them.
+
+    An event is None where its entry cannot be read.
+    """
     waiting: dict[int, list[tuple[int, VerdictGiven]]] = {}
     for entry, event in entries:
         if isinstance(event, VerdictGiven):
             waiting.setdefault(event.folded_sequence, []).append((entry.sequence, event))
     state, mismatches = RiskState(), []
     for entry, event in entries:
-        fold(state, entry, event, read_config)
+        if event is None:
+            fold_unreadable(state, entry)
+        else:
+            fold(state, entry, event, read_config)
         for sequence, recorded in waiting.pop(entry.sequence, ()):
             decided = _again(state, recorded)
             if decided != recorded:
