@@ -102,6 +102,7 @@ class Reconciler:
     pulse: Pulse = field(default_factory=Pulse)
     metrics: Metrics | None = None
     logger: Logger | None = None
+    compare_every_s: float = COMPARE_EVERY_S
     state: State = field(default_factory=State, init=False)
     checkpoint: Checkpoint | None = field(default=None, init=False)
 
@@ -266,7 +267,7 @@ class Reconciler:
     async def _watch(self, account: AccountState) -> None:
         memory = _AccountWatch(Watch())
         while True:
-            await self.clock.sleep(COMPARE_EVERY_S)
+            await self.clock.sleep(self.compare_every_s)
             for proposal in await self._pass(account, memory):
                 await self._append_finding(proposal)
             if self.metrics is not None:
