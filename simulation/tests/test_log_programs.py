@@ -15,7 +15,8 @@ import pytest
 from argos_common.runtime.log import Answer, Append, Log, Mine, Unknown
 from argos_common.testing.examples import examples
 from argos_common.testing.log_contract import CAPACITY_BYTES, collect
-from argos_common.testing.log_programs import Put, Referee, Step, check_promises, programs, puts
+from argos_common.testing.log_programs import Put, Step, programs, puts
+from argos_common.testing.log_referee import Referee, check_promises
 from argos_common.testing.memory_log import MemoryLog, MemoryStore
 from argos_simulation.chance import Chance
 from argos_simulation.faults import RATES, Faults

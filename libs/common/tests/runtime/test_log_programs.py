@@ -1,6 +1,6 @@
 """Programs that Hypothesis writes run on every log alike: in memory, one server, three servers.
 
-What each must do is said in `testing/log_programs.py`. The simulation's log has the same test in
+What each must do is said in `testing/log_referee.py`. The simulation's log has the same test in
 its own package. `ARGOS_EXAMPLES=20` tries twenty times as many.
 """
 
@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from argos_common.testing.examples import examples
 from argos_common.testing.log_benches import MemoryBench, Server, nats_bench
-from argos_common.testing.log_programs import Put, Referee, Step, programs
+from argos_common.testing.log_programs import Put, Step, programs
+from argos_common.testing.log_referee import Referee
 from argos_common.testing.nats_cluster import start_cluster
 from argos_common.testing.nats_server import running_nats
 from hypothesis import given

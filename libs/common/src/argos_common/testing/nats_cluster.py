@@ -88,7 +88,7 @@ class NatsCluster:
         """Wait until every running server is in step and knows who leads. Raises TimeoutError."""
         async with asyncio.timeout(READY_S):
             for member in self.members:
-                while member.running and not await _in_step(member):  # noqa: ASYNC110  # asks
+                while member.running and not await _in_step(member):  # noqa: ASYNC110  # only asking tells
                     await asyncio.sleep(_POLL_S)
 
     async def leader(self, connection: NatsConnection, stream: str) -> str:
