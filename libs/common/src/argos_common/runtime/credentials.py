@@ -42,7 +42,9 @@ def read_secret_file(path: Path) -> Secret:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "") or "not a text"
-        raise ConfigMistake(f"the secret in {path} cannot be read ({reason}): create it") from None
+        raise ConfigMistake(
+            f"the secret in {path} cannot be read ({reason}): write it there, on one line"
+        ) from None
     if not text or "\n" in text:
         raise ConfigMistake(f"{path} must hold a secret on one line")
     return Secret(text)
