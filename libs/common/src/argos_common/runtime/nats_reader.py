@@ -62,7 +62,7 @@ class _Feed:
         self.subscription: Subscription | None = None
         self._reader = reader
 
-    async def arrived(self, message: Msg) -> None:
+    def arrived(self, message: Msg) -> None:
         if self.lost:
             return
         self.heard_ns = self._reader.clock.monotonic_ns()
@@ -125,6 +125,7 @@ class NatsReader:
         self._last = after
         self._feed: _Feed | None = None
         self._opened = False
+        self._alarm: asyncio.TimerHandle | None = None
 
     def received(self, entry: Entry) -> None:
         self._last = entry.sequence
@@ -147,6 +148,8 @@ class NatsReader:
                 await self._wait()
         finally:
             forget()
+            if self._alarm is not None:
+                self._alarm.cancel()
             await self._drop_feed()
 
     def _came_back(self) -> None:
@@ -164,11 +167,14 @@ class NatsReader:
         if patience_s <= 0:
             feed.lost = True
             return
-        try:
-            async with asyncio.timeout(patience_s):
-                await self.wake.wait()
-        except TimeoutError:
-            pass  # the next round sees how long it has been silent
+        if self._alarm is None:  # one for many waits: it looks again when it is too early
+            self._alarm = asyncio.get_running_loop().call_later(patience_s, self._look_up)
+        await self.wake.wait()
+
+    def _look_up(self) -> None:
+        """The next round sees how long it has been silent."""
+        self._alarm = None
+        self.wake.set()
 
     async def _open(self) -> None:
         """Make a feed from the last entry received; tries until it has one."""
@@ -198,7 +204,7 @@ class NatsReader:
     async def _new_feed(self) -> _Feed:
         inbox = self._connection.new_inbox()
         feed = _Feed(self, inbox.rpartition(".")[2])
-        feed.subscription = await self._connection.subscribe(inbox, feed.arrived)
+        feed.subscription = await self._connection.take(inbox, feed.arrived)
         self._feed = feed  # from here on _drop_feed cleans it up
         config: dict[str, object] = {
             "name": feed.name,
