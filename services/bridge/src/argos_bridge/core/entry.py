@@ -8,7 +8,7 @@ Rules, in this order; the first that applies decides:
    position it reverses was not closed, or its last refusal allows no other attempt.
 3. It waits for: the exit it reverses, the pause after a refusal, every order on its symbol whose
    outcome nobody knows, and a lease. Waiting ends at the deadline.
-4. It is submitted, for what is not filled yet.
+4. It may be submitted, for what is not filled yet.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from argos_bridge.core.retry import next_attempt_ns
 from argos_bridge.core.state import AccountState
 from argos_bridge.core.step import (
     Moment,
+    Next,
     Place,
-    Step,
+    Ready,
     Wait,
     decline,
-    submit,
     too_late,
     venue_symbol,
 )
 
 
-def entry_step(state: AccountState, trade: TradeView, view: LegView, moment: Moment) -> Step:
+def entry_step(state: AccountState, trade: TradeView, view: LegView, moment: Moment) -> Next:
     """The next step for a leg that is not over."""
     attempts = [state.book.orders[each] for each in view.orders]
     if attempts and attempts[-1].state in LIVE:
@@ -49,7 +49,7 @@ def entry_step(state: AccountState, trade: TradeView, view: LegView, moment: Mom
     if waiting:
         return Wait(until_ns=deadline_ns, why=waiting)
     left = view.leg.quantity - state.book.filled(view)
-    return submit(state, view, place, moment, (view.leg.side, left, ""))
+    return Ready(view=view, place=place, side=view.leg.side, quantity=left)
 
 
 def _never(

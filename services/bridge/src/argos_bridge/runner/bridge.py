@@ -119,7 +119,7 @@ class Bridge:
             desk.leases.clear()
         elif entry.subject.startswith(subjects.PREFIX + "order."):
             self._count(desk, entry.subject.rsplit(".", 2)[-2])
-        desk.ring()
+        desk.ring(event)
 
     def _count(self, desk: Desk, order_id: str) -> None:
         metrics, state = self._around.metrics, desk.state
@@ -138,7 +138,7 @@ class Bridge:
         account = self.state.fold_unreadable(entry.sequence, entry.subject)
         if account in self._desks:
             self._desks[account].leases.clear()
-            self._desks[account].ring()
+            self._desks[account].ring(None)
 
     def _leased(self, answer: LeaseAnswer, asked_ns: int) -> None:
         desk = self._desks.get(answer.account)
