@@ -227,8 +227,9 @@ def _control(state: State, rules: Rules) -> Moves:
     if state.kill == "flying":
         yield "the kill is stored", state._replace(kill="stands")
     if state.kill and not state.epoch:
-        yield "node learns the epoch", state._replace(
-            epoch=True, lease=state.lease and not rules.raise_drops
+        yield (
+            "node learns the epoch",
+            state._replace(epoch=True, lease=state.lease and not rules.raise_drops),
         )
     if state.epoch and not state.confirmed:
         yield "node's confirmation is on record", state._replace(confirmed=True)
@@ -345,9 +346,7 @@ def _unheard(state: State, bridge: Bridge, following: Bridge) -> tuple[Bridge, S
     return bridge._replace(at="idle", ask="", told="", knows=bool(state.kill)), state
 
 
-def _sent(
-    state: State, rules: Rules, following: Bridge
-) -> Iterator[tuple[str, Bridge, State]]:
+def _sent(state: State, rules: Rules, following: Bridge) -> Iterator[tuple[str, Bridge, State]]:
     if state.answer:
         open_still = state.out in ("", "doubt")
         out = state.answer if open_still else state.out
@@ -455,8 +454,9 @@ def _venue(state: State, rules: Rules) -> Moves:
     if state.calls:
         fewer = state._replace(calls=state.calls - 1)
         done = _answered(fewer, rules)
-        yield "venue executes", done._replace(
-            executed=state.executed + 1, listed=False, answer="done"
+        yield (
+            "venue executes",
+            done._replace(executed=state.executed + 1, listed=False, answer="done"),
         )
         yield "venue refuses", done._replace(answer="refused")
         yield "call lost", fewer._replace(journal=_unanswered(state.journal))
@@ -549,8 +549,9 @@ def _crashes(state: State, rules: Rules) -> Moves:
             Bridge(at="dead" if b.at == "dead" else "idle", journal=b.journal, requests=b.requests)
             for b in state.bridges
         )
-        yield "RESTORE", left._replace(
-            first="", out="", sealed="", ghost="", bridges=(one, two), restored=True
+        yield (
+            "RESTORE",
+            left._replace(first="", out="", sealed="", ghost="", bridges=(one, two), restored=True),
         )
 
 
@@ -569,7 +570,9 @@ def _restarted(state: State, rules: Rules) -> State:
     )
 
 
-def _case(name: str, breaks: int, *, only: int = 0, note: str = "", **rules: bool | int) -> Case[State]:
+def _case(
+    name: str, breaks: int, *, only: int = 0, note: str = "", **rules: bool | int
+) -> Case[State]:
     return Case(name=name, machine=machine(Rules(**rules), only=only), breaks=breaks, note=note)
 
 

@@ -65,7 +65,7 @@ class _Feed:
         self.subscription: Subscription | None = None
         self._reader = reader
 
-    async def arrived(self, message: Msg) -> None:
+    def arrived(self, message: Msg) -> None:
         if self.lost:
             return
         self.heard_ns = self._reader.clock.monotonic_ns()
@@ -133,6 +133,7 @@ class NatsReader:
         self._feed: _Feed | None = None
         self._opened = False
         self._gone: tuple[int, int] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
 
     def skips(self, sequence: int) -> bool:
         """Whether entries before this one are gone; then the reading ends behind them."""
@@ -164,6 +165,8 @@ class NatsReader:
                 await self._wait()
         finally:
             forget()
+            if self._alarm is not None:
+                self._alarm.cancel()
             await self._drop_feed()
 
     def _came_back(self) -> None:
@@ -181,11 +184,14 @@ class NatsReader:
         if patience_s <= 0:
             feed.lost = True
             return
-        try:
-            async with asyncio.timeout(patience_s):
-                await self.wake.wait()
-        except TimeoutError:
-            pass  # the next round sees how long it has been silent
+        if self._alarm is None:  # one for many waits: it looks again when it is too early
+            self._alarm = asyncio.get_running_loop().call_later(patience_s, self._look_up)
+        await self.wake.wait()
+
+    def _look_up(self) -> None:
+        """The next round sees how long it has been silent."""
+        self._alarm = None
+        self.wake.set()
 
     async def _open(self) -> None:
         """Make a feed from the last entry received; tries until it has one."""
@@ -217,7 +223,7 @@ class NatsReader:
         # The name says whose it is to who looks at the server, and is never used twice.
         name = f"{self._connection.settings.name}-{inbox.rpartition('.')[2]}"
         feed = _Feed(self, name)
-        feed.subscription = await self._connection.subscribe(inbox, feed.arrived)
+        feed.subscription = await self._connection.take(inbox, feed.arrived)
         self._feed = feed  # from here on _drop_feed cleans it up
         config: dict[str, object] = {
             "name": feed.name,
