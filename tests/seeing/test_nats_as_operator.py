@@ -20,7 +20,7 @@ LOOKS = {
     "stream get ARGOS_g1 --last-for argos.v1.verdict.mt5-net": "Subject argos.v1.verdict.mt5-net",
     "stream get ARGOS_g1 1 --json": '"seq": 1,',
     "consumer report ARGOS_g1": "risk-",
-    "server check connection": "OK Connection",
+    "rtt": "nats://localhost",
     "server check jetstream": "OK JetStream",
 }
 

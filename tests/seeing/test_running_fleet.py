@@ -226,7 +226,6 @@ RECIPES = {
     "'control.*' --json": r'"kind": "ConfigApplied"',
     "consumer report": r"risk-(.|\n)* 0 ",
     "argos.beat": r"argos\.beat\.(risk|bridge|gateway|monitor|reconciler)",
-    "check connection": r"OK Connection",
     "check jetstream": r"OK JetStream",
     "check stream": r"OK ARGOS_g1",
     "connz": r'"name": "risk"',
