@@ -155,16 +155,17 @@ async def test_after_a_kill_in_a_burst_nothing_that_adds_risk_is_submitted(
     await verified(fleet)
 
 
-@pytest.mark.parametrize("service", SERVICES)
-async def test_a_service_is_killed_and_started_again(
-    fleet: ComposeFleet, sender: Sender, service: str
+async def test_each_service_in_turn_is_killed_and_started_again(
+    fleet: ComposeFleet, sender: Sender
 ) -> None:
-    async with alerts_flow(sender, f"killed-{service}"):
-        fleet.docker("kill", fleet.container(service))
-        await asyncio.sleep(0.5)
-        fleet.docker("start", fleet.container(service))
-    await fleet.until_healthy(service)
+    for service in SERVICES:
+        async with alerts_flow(sender, f"killed-{service}"):
+            fleet.docker("kill", fleet.container(service))
+            await asyncio.sleep(0.3)
+            fleet.docker("start", fleet.container(service))
+    await fleet.until_healthy()
     await assert_promises_kept(fleet, sender)
+    await verified(fleet)
 
 
 @pytest.mark.parametrize("service", ["nats", "postgres"])
@@ -215,26 +216,23 @@ async def test_a_full_disk_of_the_log_refuses_and_forgets_nothing(
 async def test_a_token_a_key_and_a_password_are_replaced_and_no_signal_is_lost(
     fleet: ComposeFleet, sender: Sender
 ) -> None:
+    names = ("token:argos", "nats:bridge", "nats:gateway")
+    roles = ("postgres:argos_ledger", "postgres:argos_reader")
+
+    async def in_thread(*words: str) -> None:
+        await asyncio.to_thread(fleet.compose, *words)
+
     async with alerts_flow(sender, "rotated"):
-        await asyncio.to_thread(fleet.job, "rotate", "token:argos")
-        await asyncio.to_thread(fleet.compose, "kill", "-s", "HUP", "gateway")
+        await asyncio.to_thread(fleet.job, "rotate", *names, *roles)
+        await in_thread("kill", "-s", "HUP", "nats", "gateway")
         old, fleet.token = fleet.token, await asyncio.to_thread(fleet.job, "token", "argos")
         assert fleet.token != old
-        await asyncio.to_thread(fleet.job, "retire", "token:argos")
-        await asyncio.to_thread(fleet.compose, "kill", "-s", "HUP", "gateway")
-
-        for user in ("bridge", "gateway"):
-            await asyncio.to_thread(fleet.job, "rotate", f"nats:{user}")
-            await asyncio.to_thread(fleet.compose, "kill", "-s", "HUP", "nats")
-            await asyncio.to_thread(fleet.compose, "restart", user)
-            await asyncio.to_thread(fleet.job, "retire", f"nats:{user}")
-            await asyncio.to_thread(fleet.compose, "kill", "-s", "HUP", "nats")
-
-        for role in ("argos_ledger", "argos_reader"):
-            await asyncio.to_thread(fleet.job, "rotate", f"postgres:{role}")
-        await asyncio.to_thread(fleet.compose, "up", "-d", "--no-deps", "migrations")
+        await in_thread("restart", "bridge", "gateway")
+        await in_thread("up", "-d", "--no-deps", "migrations")
         await asyncio.to_thread(fleet.docker, "wait", fleet.container("migrations"))
-        await asyncio.to_thread(fleet.compose, "restart", "reconciler", "monitor")
+        await in_thread("restart", "reconciler", "monitor")  # they come in with the new passwords
+        await asyncio.to_thread(fleet.job, "retire", *names)
+        await in_thread("kill", "-s", "HUP", "nats", "gateway")
     await fleet.until_healthy()
     assert sender.answers[401] == 0
     await assert_promises_kept(fleet, sender)

@@ -109,7 +109,11 @@ def access() -> Access:
         ),
         sources={
             SOURCE: KnownSource(
-                name=SOURCE, dialect="argos", max_age_ns=60 * NS_PER_S, bucket_ns=10 * NS_PER_S, body_secret=SECRET
+                name=SOURCE,
+                dialect="argos",
+                max_age_ns=60 * NS_PER_S,
+                bucket_ns=10 * NS_PER_S,
+                body_secret=SECRET,
             )
         },
         token_hashes={},

@@ -17,7 +17,10 @@ INVARIANTS: dict[int, tuple[str, str]] = {
         "The venue is called at most once for an order id, by whatever life of a node.",
     ),
     2: ("one-venue-order", "The venue holds at most one order of ours for an order id."),
-    3: ("claim-first", "No venue call, and no order at a venue, without that very claim before it."),
+    3: (
+        "claim-first",
+        "No venue call, and no order at a venue, without that very claim before it.",
+    ),
     4: ("leg-quantity", "What a leg's orders filled at the venue is no more than was approved."),
     5: ("fence", "No OPEN is claimed while its account is killed or under an older control."),
     6: (
@@ -48,7 +51,10 @@ INVARIANTS: dict[int, tuple[str, str]] = {
     19: ("deals-once", "Every deal at the venue is on record exactly once, and no other is."),
     20: ("one-open-order", "A leg has at most one attempt that the venue may hold."),
     21: ("evidence", "IN_DOUBT ends by evidence, a seal, or a settled seal, never otherwise."),
-    22: ("absent-true", "What is called absent, or presumed so, is not and will not be at the venue."),
+    22: (
+        "absent-true",
+        "What is called absent, or presumed so, is not and will not be at the venue.",
+    ),
     23: (
         "reserved",
         "What an entry may still add, or has added without deals on record, is reserved.",
@@ -57,7 +63,10 @@ INVARIANTS: dict[int, tuple[str, str]] = {
         "limit-counts-all",
         "No entry is approved beyond the positions allowed, counting all that may yet open.",
     ),
-    25: ("stop", "An entry that needs a stop carries its approved one to the venue in one request."),
+    25: (
+        "stop",
+        "An entry that needs a stop carries its approved one to the venue in one request.",
+    ),
     26: ("deadline", "No venue call begins after its claim's deadline by the node's own clock."),
     27: ("confirmed", "No OPEN call begins under an epoch older than its node has confirmed."),
     28: ("exits-pass", "No rule that exists to limit new risk stops an exit."),

@@ -82,9 +82,7 @@ def _ledger(world: World) -> None:
     for account in world.journals:
         for symbol, held in world.witness.truth.held(account).items():
             kept = sums.pop((account, symbol), ZERO)
-            court.check(
-                40, f"{account} {symbol}: ledger {kept}, venue {held}", holds=kept == held
-            )
+            court.check(40, f"{account} {symbol}: ledger {kept}, venue {held}", holds=kept == held)
     left = {key: kept for key, kept in sums.items() if kept}
     court.check(40, f"the ledger holds what no venue does: {left}", holds=not left)
 

@@ -60,7 +60,9 @@ class CallWitness:
         )
         late_ns = node_now_ns - submission.deadline_ns
         court.check(
-            26, f"order {order_id}, {late_ns / NS_PER_S:.3f} s after its deadline", holds=late_ns <= 0
+            26,
+            f"order {order_id}, {late_ns / NS_PER_S:.3f} s after its deadline",
+            holds=late_ns <= 0,
         )
         if submission.effect is Effect.OPEN:
             self._opens(submission)
@@ -101,7 +103,9 @@ class CallWitness:
         for fact in self.truth.news():
             claim = self.truth.claims.get(fact.order_id) if fact.order_id else None
             self.court.check(
-                3, lambda said=fact: f"{said} without a claim", holds=claim is not None  # type: ignore[misc]  # bound now
+                3,
+                lambda said=fact: f"{said} without a claim",
+                holds=claim is not None,  # type: ignore[misc]  # bound now
             )
             if claim is None:
                 continue

@@ -153,9 +153,7 @@ class OrderWitness:
 
     def _absent(self, event: OrderAbsent | OrderPresumedAbsent) -> None:
         there = self.truth.accepted[event.order_id] or self.truth.may_fill(event.order_id)
-        self.court.check(
-            22, f"order {event.order_id}, {type(event).__name__}", holds=not there
-        )
+        self.court.check(22, f"order {event.order_id}, {type(event).__name__}", holds=not there)
 
     def _claim(self, event: OrderSubmitting) -> None:
         self.truth.claims.setdefault(event.order_id, event)

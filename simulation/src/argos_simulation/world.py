@@ -129,7 +129,9 @@ class World:
         self.risks: dict[str, RiskRunner] = {}
         self.bridges: dict[str, Bridge] = {}
         self.reports: list[QuietReport] = []
-        self._quiet = cast(Logger, QuietLines(self.witness.said))  # it has the methods that are used
+        self._quiet = cast(
+            Logger, QuietLines(self.witness.said)
+        )  # it has the methods that are used
 
     # --- time and story
 
@@ -226,7 +228,9 @@ class World:
             if host is None:
                 continue
             failure = host.process.failure
-            self.witness.court.check(17, f"{host.process} ended: {failure!r}", holds=failure is None)
+            self.witness.court.check(
+                17, f"{host.process} ended: {failure!r}", holds=failure is None
+            )
             if failure is not None:
                 self.crash(service.name)
 
