@@ -12,7 +12,7 @@ ARG UV_VERSION=0.13.8
 ARG PIP_INDEX_URL=
 ARG UV_DEFAULT_INDEX=${PIP_INDEX_URL}
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 \
-    UV_SYSTEM_CERTS=true PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+    UV_CACHE_DIR=/var/cache/uv UV_SYSTEM_CERTS=true PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN for name in PIP_INDEX_URL UV_DEFAULT_INDEX; do eval "[ -n \"\$$name\" ] || unset $name"; done; \
     pip install --quiet --no-cache-dir "uv==${UV_VERSION}"
 WORKDIR /src
@@ -29,7 +29,7 @@ COPY simulation/pyproject.toml simulation/
 COPY cli/pyproject.toml cli/
 # The locked packages, by hash; from the chosen index, while the lock names the addresses of PyPI.
 # The log server has an image of its own.
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     [ -n "$UV_DEFAULT_INDEX" ] || unset UV_DEFAULT_INDEX; \
     uv venv --quiet --python "$(command -v python3)" /opt/argos \
  && uv export --quiet --frozen --all-packages --no-dev --no-emit-workspace \
@@ -37,7 +37,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
  && uv pip install --quiet --python /opt/argos/bin/python --no-deps --require-hashes \
       --requirement /tmp/locked.txt
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     [ -n "$UV_DEFAULT_INDEX" ] || unset UV_DEFAULT_INDEX; \
     uv pip install --quiet --python /opt/argos/bin/python --no-deps \
       ./libs/common ./services/* ./simulation ./cli \

@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-docker check fmt proto lock bench sim clean
+.PHONY: help setup demo up test test-docker check fmt proto dashboards lock bench sim chaos clean
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 help:  ## Show this list
@@ -36,6 +36,9 @@ fmt: setup  ## Format and repair what can be repaired
 proto: setup  ## Generate the protobuf modules again
 	@$(BIN)/python tools/proto.py
 
+dashboards: setup  ## Write the Grafana dashboards and the table of metrics again
+	@$(BIN)/python tools/observability.py
+
 lock:  ## Resolve the dependencies again after a change in a pyproject.toml
 	@$(PYTHON) tools/bootstrap.py --lock
 
@@ -44,6 +47,9 @@ bench: setup  ## Measure the order path on this machine
 
 sim: setup  ## Simulate the fleet under faults, from a printed seed
 	@$(BIN)/argos sim
+
+chaos: setup  ## Attack a fleet of real processes, from a printed seed
+	@$(BIN)/argos chaos
 
 clean:  ## Remove what setup and the tools made (not run-time data)
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -10,6 +10,7 @@ import pytest
 
 Argos = Callable[..., Any]  # typer's own result
 NO_FLEET = "no fleet runs on"
+FLEET_TOML = Path(__file__).resolve().parents[2] / "fleet.toml"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,15 @@ NO_FLEET = "no fleet runs on"
         ("flatten --reason x", 4, NO_FLEET),
         ("log tail", 4, NO_FLEET),
         ("log export", 4, NO_FLEET),
+        ("discrepancy list", 4, NO_FLEET),
+        ("discrepancy resolve x --reason y", 4, NO_FLEET),
+        ("discrepancy resolve x", 2, "--reason"),
+        ("discrepancy resolve x --reason=", 2, "why it is settled"),
+        ("trade show --", 2, "trade_id"),
+        ("flatten --reason x --wait -1", 2, "--wait"),
+        ("verify --wait -1", 2, "--wait"),
+        ("signal send nosuch.json --source a.b --via nats", 2, "cannot be part of a subject"),
+        ("up --port nosuch=1 --config {fleet}", 2, "there is no such port"),
         ("replay", 4, NO_FLEET),
         ("ledger rebuild", 4, NO_FLEET),
         ("config approve --account a --reason x", 4, NO_FLEET),
@@ -42,6 +52,11 @@ NO_FLEET = "no fleet runs on"
         ("up --port gateway=70000", 2, "is not NAME=PORT"),
         ("up --config nosuch.toml", 2, "there is no"),
         ("log tail --from x", 2, "valid integer"),
+        ("chaos --cycles 0", 2, "--cycles must be 1 or more"),
+        ("chaos --seed -1", 2, "--seed 0 or more"),
+        ("chaos --seed x", 2, "valid integer"),
+        ("chaos --faults flood", 2, "there is no fault 'flood'"),
+        ("chaos --out /proc/nowhere", 2, "choose another with --out"),
         ("nonsense", 2, "No such command"),
     ],
 )
@@ -54,7 +69,7 @@ def test_one_sentence_and_the_right_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = argos(*arguments.split())
+    result = argos(*arguments.format(fleet=FLEET_TOML).split())
     assert result.exit_code == code, result.output
     assert words in result.stderr
     assert result.stdout == ""
@@ -62,9 +77,10 @@ def test_one_sentence_and_the_right_code(
 
 
 def test_a_resume_that_is_not_confirmed_by_its_word_changes_nothing(argos: Argos) -> None:
-    result = argos("resume", "--reason", "calm again", stdin="yes\n")
-    assert result.exit_code == 1
-    assert "nothing was changed" in result.stderr
+    for typed in ("yes\n", ""):
+        result = argos("resume", "--reason", "calm again", stdin=typed)
+        assert result.exit_code == 1
+        assert "nothing was changed" in result.stderr
 
 
 def test_every_mistake_of_the_configuration_is_named_at_once(argos: Argos, tmp_path: Path) -> None:
@@ -90,8 +106,7 @@ def test_a_state_folder_that_cannot_be_written_is_one_sentence(
     argos: Argos, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    config = str(Path(__file__).resolve().parents[2] / "fleet.toml")
-    result = argos("up", "--config", config, "--state", str(tmp_path / "file" / "state"))
+    result = argos("up", "--config", str(FLEET_TOML), "--state", str(tmp_path / "file" / "state"))
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
 

@@ -282,7 +282,7 @@ def test_a_kill_names_what_was_under_way_and_nothing_else() -> None:
     fold = FleetFold()
     items = as_recorded(story())
     for item in items[:4]:
-        fold.take(item.entry, item.event)  # type: ignore[arg-type]  # every event here is known
+        fold.take(item.entry, item.event)
     assert [order.order_id for order in fold.under_way(ACCOUNT)] == [ORDER]
     fold.take(items[4].entry, filled())
     assert fold.under_way(ACCOUNT) == ()

@@ -26,8 +26,8 @@ DOCUMENT: dict[str, Any] = {
     "services": [
         {
             "name": "risk",
-            "state": "late",
-            "age_ms": 6012,
+            "state": "online",
+            "age_ms": 4012,
             "said": "running",
             "sequence": 3,
             "lag": 2,
@@ -48,9 +48,29 @@ def test_the_word_comes_first_and_a_stale_log_shouts(capsys: pytest.CaptureFixtu
     text = said(capsys)
     assert text.splitlines()[0] == "ONLINE: Fleet running normally"
     assert "25.0 % full, NOT FRESH" in text
-    assert "late" in text
+    assert "4012 ms" in text
     assert "2 entries" in text
     assert "KILLED" not in text
+
+
+def test_without_risk_or_bridge_no_account_takes_new_risk(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, state, words in (
+        ("risk", "late", "no: risk is late"),
+        ("bridge", "offline", "no: bridge is offline"),
+        ("reconciler", "offline", "yes"),
+    ):
+        service = DOCUMENT["services"][0] | {"name": name, "state": state}
+        row = said(capsys, services=[service]).splitlines()[3]
+        assert words in row
+
+
+def test_what_holds_a_symbol_is_said_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"discrepancy_id": "unknown_deal-1_0", "symbol": "EURUSD", "sentence": "1 lot too many"}
+    text = said(capsys, accounts=[ACCOUNT | {"discrepancies": [found]}])
+    assert "EURUSD on mt5-hedge: 1 lot too many" in text
+    assert "argos discrepancy resolve unknown_deal-1_0 --reason" in text
 
 
 def test_a_kill_is_named_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import typer
 
 from argos_cli.bench.command import bench
+from argos_cli.commands.chaos import chaos
 from argos_cli.commands.config import config
 from argos_cli.commands.control import flatten, kill, resume
+from argos_cli.commands.discrepancy import discrepancy
 from argos_cli.commands.ledger import ledger
 from argos_cli.commands.log import log
 from argos_cli.commands.replay import replay
@@ -49,8 +51,10 @@ app.add_typer(trade, name="trade")
 app.command()(kill)
 app.command()(resume)
 app.command()(flatten)
+app.add_typer(discrepancy, name="discrepancy")
 app.add_typer(log, name="log")
 app.command()(replay)
 app.command()(sim)
+app.command()(chaos)
 app.add_typer(ledger, name="ledger")
 app.add_typer(staging, name="staging")

@@ -414,7 +414,7 @@ class Fleet:
             clock=self.clock,
             writer=f"w{len(self.bridges)}",
             telemetry=NullTelemetry(),
-            metrics=Metrics("bridge", "i"),
+            metrics=Metrics("bridge"),
             lines=self.lines,
         )
         bridge = Bridge(around, {"n1": self.node})

@@ -19,7 +19,7 @@ from argos_mt5_node.core.standing import Expected
 D = Decimal
 SOURCE = Source("desk")
 VERSION = "sim-1"
-SECRET = "canary-7f3a-never-to-be-seen"
+SECRET = "canary-7f3a-never-to-be-seen"  # noqa: S105  # a canary, no secret of anybody
 """The source's secret: every alert carries it, nothing may show it."""
 HEDGE, NET, SPOT = Account("hedge"), Account("net"), Account("spot")
 MT5_NODE, PAPER_NODE = "mt5", "paper"

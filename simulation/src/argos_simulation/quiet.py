@@ -30,4 +30,4 @@ class QuietLines:
 @lru_cache(maxsize=1)
 def metrics() -> Metrics:
     """One set for all simulated processes: decisions never depend on it."""
-    return Metrics("simulation", "simulation")
+    return Metrics("simulation")

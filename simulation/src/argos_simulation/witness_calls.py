@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from argos_common.domain.ids import Account, OrderId
 from argos_common.domain.node import Submission
@@ -102,11 +103,7 @@ class CallWitness:
         touched = []
         for fact in self.truth.news():
             claim = self.truth.claims.get(fact.order_id) if fact.order_id else None
-            self.court.check(
-                3,
-                lambda said=fact: f"{said} without a claim",
-                holds=claim is not None,  # type: ignore[misc]  # bound now
-            )
+            self.court.check(3, partial("{} without a claim".format, fact), holds=claim is not None)
             if claim is None:
                 continue
             self._fact(fact, claim)

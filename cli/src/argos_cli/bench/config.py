@@ -6,6 +6,7 @@ exit, so that whatever is sent, positions net out. Limits are wide, the door's r
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,11 @@ quantity = 0.02
 
 _ACCOUNT = """\
 [accounts.{name}]
-node = "mt5"
+node = "{node}"
 kind = "{kind}"
 currency = "USD"
 settling_s = 3
-entry_deadline_s = 30
+entry_deadline_s = {deadline_s}
 [accounts.{name}.limits]
 order_quantity_max = 1000
 order_value_max = 1_000_000_000
@@ -58,8 +59,8 @@ open_positions_max = 10_000
 daily_loss_max = 1_000_000_000
 account_value_max = 10_000_000_000
 risk_percent_max = 100
-signal_age_max_s = 60
-facts_age_max_s = 10
+signal_age_max_s = {signal_age_s}
+facts_age_max_s = {facts_age_s}
 [accounts.{name}.symbols]
 {symbols}
 """
@@ -73,7 +74,12 @@ def bench_config(path: Path) -> list[dict[str, Any]]:
     places: list[tuple[float, dict[str, Any]]] = []
     for account in (*HEDGING, *NETTING):
         kind = "hedging" if account in HEDGING else "netting"
-        parts.append(_ACCOUNT.format(name=account, kind=kind, symbols=same))
+        parts.append(
+            wide_account(
+                account, node="mt5", kind=kind, symbols=SYMBOLS,
+                deadline_s=30, signal_age_s=60, facts_age_s=10,
+            )
+        )  # fmt: skip
         count = STRATEGIES_EACH if kind == "hedging" else 1
         for number in range(count):
             name = f"{account}-s{number}"
@@ -83,6 +89,23 @@ def bench_config(path: Path) -> list[dict[str, Any]]:
     path.write_text("\n".join(parts), encoding="utf-8")
     # Neighbours in time go to different accounts, each account gets its share all the time.
     return [lane for _, lane in sorted(places, key=lambda item: item[0])]
+
+
+def wide_account(
+    name: str,
+    *,
+    node: str,
+    kind: str,
+    symbols: Iterable[str],
+    deadline_s: int,
+    signal_age_s: int,
+    facts_age_s: int,
+) -> str:
+    """An account whose limits nothing reaches; venue symbols are called as ours."""
+    return _ACCOUNT.format(
+        name=name, node=node, kind=kind, deadline_s=deadline_s, signal_age_s=signal_age_s,
+        facts_age_s=facts_age_s, symbols="\n".join(f'{symbol} = "{symbol}"' for symbol in symbols),
+    )  # fmt: skip
 
 
 def _lane(strategy: str, symbol: str) -> dict[str, Any]:

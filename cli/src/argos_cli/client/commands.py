@@ -20,7 +20,7 @@ from argos_common.wire import codec, subjects
 from argos_cli.audit.fleet_fold import FleetFold
 from argos_cli.client.history import follow, read_until
 from argos_cli.client.opened import Opened
-from argos_cli.exits import unreachable
+from argos_cli.exits import unreachable, usage
 
 LEASE_S = 2.0
 REPLY_S = 5.0
@@ -106,8 +106,14 @@ async def known_accounts(opened: Opened) -> tuple[str, ...]:
     """Every account of the fleet: as it was started, or else as the log speaks of them."""
     if opened.record is not None and opened.record.accounts:
         return opened.record.accounts
-    fold = await _folded(opened, (await opened.log.status()).last_sequence)
-    return tuple(fold.accounts())
+    return (await folded(opened)).accounts()
+
+
+async def check_account(opened: Opened, account: str) -> None:
+    """Raises Ended (usage) if a named account is none of the fleet's; empty means all."""
+    accounts = await known_accounts(opened)
+    if account and account not in accounts:
+        raise usage(f"there is no account {account!r}: use one of {', '.join(accounts) or 'none'}")
 
 
 async def engage_kill(
@@ -189,7 +195,7 @@ async def _kills_at(opened: Opened, sequences: Sequence[int]) -> dict[str, int]:
 
 async def under_way(opened: Opened, positions: dict[str, int]) -> tuple[UnderWay, ...]:
     """Every submission that adds risk and that the kill came too late for."""
-    fold = await _folded(opened, max(positions.values()))
+    fold = await folded(opened, max(positions.values()))
     return tuple(
         UnderWay(
             account=account,
@@ -226,7 +232,10 @@ async def confirmations(
     return tuple(account for account in positions if account in confirmed)
 
 
-async def _folded(opened: Opened, last: int) -> FleetFold:
+async def folded(opened: Opened, last: int | None = None) -> FleetFold:
+    """What the log adds up to, up to and with an entry, or all of it."""
+    if last is None:
+        last = (await opened.log.status()).last_sequence
     fold = FleetFold()
     async for item in read_until(opened.log, last):
         fold.take(item.entry, item.event)

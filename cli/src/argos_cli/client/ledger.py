@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from argos_cli.audit.promises import Check
 from argos_cli.client.opened import Opened
 
+DIFFERENCES_MAX = 100
+"""So many rows that differ are named, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
@@ -21,7 +24,7 @@ class Rebuilt:
 
 
 async def check_ledger(opened: Opened) -> Check:
-    """Whether the ledger's checkpoint and chain of hashes are those of the log."""
+    """Whether the ledger's checkpoint, chain of hashes and rows are those that the log makes."""
     from argos_cli.client import ledger_work  # see above
 
     return await ledger_work.check(opened)

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 from argos_common.domain.errors import ConfigMistake, OurMistake
 from argos_common.lasthop.lock import FileLock
 from argos_common.runtime.settings import load_fleet
 from argos_reconciler.adapters.sql import tables
-from argos_reconciler.adapters.sql.engine import engine_for, open_for_writing, sqlite_path
+from argos_reconciler.adapters.sql.engine import open_for_writing, sqlite_path
 from argos_reconciler.adapters.sql.ledger import SqlLedger
-from argos_reconciler.core.rows import START, Item, chain
-from argos_reconciler.ports import Checkpoint, LedgerUnusable
+from argos_reconciler.core.rows import Item
+from argos_reconciler.ports import Checkpoint
 from argos_reconciler.settings import LEDGER_FILE
-from sqlalchemy import select, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from argos_cli.audit.promises import Check
 from argos_cli.client.history import Recorded, read_until
 from argos_cli.client.ledger import Rebuilt
+from argos_cli.client.ledger_rows import Comparison, one_moment, stored_checkpoint
 from argos_cli.client.opened import Opened
 from argos_cli.fleet.state_folder import last_record
 
 BATCH = 256
 
 _SIDE_FILES = ("-wal", "-shm")
+_REBUILD = "make it again with `argos ledger rebuild`"
 
 
 def ledger_url(state: Path) -> str:
@@ -45,33 +45,39 @@ def ledger_url(state: Path) -> str:
 
 
 async def check(opened: Opened) -> Check:
-    """Whether the ledger's checkpoint and chain of hashes are those of the log."""
+    """See `ledger.check_ledger`."""
     url = ledger_url(opened.state)
     last = (await opened.log.status()).last_sequence
-    try:
-        found = await asyncio.to_thread(_stored_checkpoint, url)
-    except (sqlite3.Error, SQLAlchemyError, OSError, LedgerUnusable) as error:
-        first = str(error).splitlines()[0]
-        sentence = f"the ledger cannot be read ({first}): make it again with `argos ledger rebuild`"
-        return Check(name="ledger", looked_at="nothing", broken=(sentence,))
-    if found is None:
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
         missing = f"there is no ledger of {last} entries: make it with `argos ledger rebuild`"
         return Check(name="ledger", looked_at="nothing", broken=(missing,) if last else ())
-    looked_at = f"entry {found.sequence} of {last}"
+    try:
+        with one_moment(url) as connection:
+            found = stored_checkpoint(connection) or Checkpoint(generation=opened.generation)
+            wrong = await _differences(opened, connection, found, last)
+    except (SQLAlchemyError, ArithmeticError, OSError) as error:
+        first = str(getattr(error, "orig", None) or error).splitlines()[0]
+        sentence = f"the ledger cannot be read ({first}): {_REBUILD}"
+        return Check(name="ledger", looked_at="nothing", broken=(sentence,))
+    looked_at = f"entry {found.sequence} of {last}, every row"
+    return Check(name="ledger", looked_at=looked_at, broken=tuple(wrong))
+
+
+async def _differences(
+    opened: Opened, connection: Connection, found: Checkpoint, last: int
+) -> list[str]:
     if found.generation != opened.generation:
-        sentence = f"the ledger is of generation {found.generation}, the log is {opened.generation}"
-        return Check(name="ledger", looked_at=looked_at, broken=(sentence,))
-    value, sequence = START, 0
-    async for item in read_until(opened.log, min(found.sequence, last)):
-        sequence, entry = item.entry.sequence, item.entry
-        value = chain(value, sequence, entry.subject, entry.data)
-    if (sequence, value) != (found.sequence, found.hash):
-        sentence = (
-            f"the ledger at entry {found.sequence} was not made from this log: make it again with"
-            " `argos ledger rebuild`"
-        )
-        return Check(name="ledger", looked_at=looked_at, broken=(sentence,))
-    return Check(name="ledger", looked_at=looked_at)
+        return [f"the ledger is of generation {found.generation}, the log is {opened.generation}"]
+    comparison = Comparison(connection)
+    async for batch in _batches(opened, min(found.sequence, last)):
+        comparison.take(batch)
+    if (comparison.sequence, comparison.hash) != (found.sequence, found.hash):
+        return [f"the ledger at entry {found.sequence} was not made from this log: {_REBUILD}"]
+    comparison.end()
+    if comparison.differences:
+        comparison.differences.append(_REBUILD)
+    return comparison.differences
 
 
 async def rebuild(opened: Opened) -> Rebuilt:
@@ -106,15 +112,15 @@ async def _make(opened: Opened, url: str) -> Checkpoint:
     ledger = SqlLedger(url)
     try:
         made = await ledger.open(opened.generation)
-        async for batch in _batches(opened):
+        last = (await opened.log.status()).last_sequence
+        async for batch in _batches(opened, last):
             made = await ledger.project(batch)
         return made
     finally:
         await ledger.close()
 
 
-async def _batches(opened: Opened) -> AsyncIterator[list[Item]]:
-    last = (await opened.log.status()).last_sequence
+async def _batches(opened: Opened, last: int) -> AsyncIterator[list[Item]]:
     batch: list[Item] = []
     async for item in read_until(opened.log, last):
         batch.append(_item(item))
@@ -133,26 +139,6 @@ def _item(item: Recorded) -> Item:
         raw=item.entry.data,
         event=item.event,
     )
-
-
-def _stored_checkpoint(url: str) -> Checkpoint | None:
-    """The ledger's own word, read without disturbing its writer; None if there is no ledger."""
-    path = sqlite_path(url)
-    if path is not None:
-        if not path.exists():
-            return None
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as ledger:
-            row = ledger.execute("SELECT generation, sequence, hash FROM checkpoint").fetchone()
-    else:
-        engine = engine_for(url)
-        with engine.connect() as connection:
-            table = tables.checkpoint.c
-            found = connection.execute(select(table.generation, table.sequence, table.hash)).first()
-            row = tuple(found) if found is not None else None
-        engine.dispose()
-    if row is None:
-        return None
-    return Checkpoint(generation=str(row[0]), sequence=int(row[1]), hash=str(row[2]))
 
 
 def _drop_tables(url: str) -> None:

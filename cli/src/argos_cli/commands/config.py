@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import typer
+from argos_common.domain.ids import Account
 from argos_common.domain.node import CommandKind
 from argos_common.runtime.settings import account_documents, check_fleet, load_fleet
 
-from argos_cli.client.commands import ask_risk, command, default_actor
-from argos_cli.client.opened import open_fleet
+from argos_cli.client.commands import (
+    ask_risk,
+    check_account,
+    command,
+    default_actor,
+    folded,
+)
+from argos_cli.client.opened import Opened, open_fleet
 from argos_cli.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_STATE,
@@ -18,7 +25,7 @@ from argos_cli.commands.options import (
     StateOption,
 )
 from argos_cli.exits import Code, Ended, run
-from argos_cli.output import show, show_json
+from argos_cli.output import say, show, show_json
 
 config = typer.Typer(no_args_is_help=True, help="Check the configuration, approve a change.")
 
@@ -65,6 +72,8 @@ def approve(
 
     async def ask() -> None:
         async with open_fleet(state) as opened:
+            await check_account(opened, account)
+            wanted = reference or await _newest(opened, account)
             reply = await ask_risk(
                 opened,
                 command(
@@ -72,7 +81,7 @@ def approve(
                     actor=actor or default_actor(),
                     reason=reason,
                     accounts=(account,),
-                    reference=reference,
+                    reference=wanted,
                 ),
             )
         if as_json:
@@ -83,3 +92,12 @@ def approve(
             raise Ended(Code.FAILED, reply.sentence)
 
     run(ask())
+
+
+async def _newest(opened: Opened, account: str) -> str:
+    """The hash of what waits for approval on the account; what it raises is said."""
+    proposal = (await folded(opened)).control(Account(account)).proposal
+    if proposal is None:
+        raise Ended(Code.FAILED, f"nothing waits for approval on {account}")
+    say(f"configuration {proposal.config_hash[:12]} of {account}: {'; '.join(proposal.raises)}")
+    return proposal.config_hash

@@ -18,6 +18,7 @@ from argos_cli.audit.fleet_fold import FleetFold
 from argos_cli.client.commands import (
     KillReport,
     ask_risk,
+    check_account,
     command,
     confirmations,
     default_actor,
@@ -82,10 +83,9 @@ async def kill_fleet(opened: Opened, *, account: str, reason: str, actor: str) -
     """Engage a kill (of the whole fleet if `account` is empty) and wait until it is final."""
     try:
         accounts = await asyncio.wait_for(known_accounts(opened), 10.0)
+        await check_account(opened, account)
     except TimeoutError:
         raise unreachable("the log does not answer: the accounts are not known") from None
-    if account and account not in accounts:
-        raise usage(f"there is no account {account!r}: use one of {', '.join(accounts)}")
     if not accounts:
         raise usage("the log knows no account yet: there is nothing to kill")
     scope = Scope.ACCOUNT if account else Scope.FLEET
@@ -121,11 +121,18 @@ def resume(
         raise usage("--reason is empty: say why it is safe to go on")
     what = f"account {account}" if account else "the whole fleet"
     if not yes:
-        typed = typer.prompt(
-            f"New risk will start on {what}. Type {RELEASE_WORD} to go on", err=True
-        )
+        try:
+            typed = typer.prompt(
+                f"New risk will start on {what}. Type {RELEASE_WORD} to go on", err=True
+            )
+        except typer.Abort:
+            say("")
+            typed = ""
         if typed.strip() != RELEASE_WORD:
-            raise Ended(Code.FAILED, "nothing was changed: the kill is still engaged")
+            raise Ended(
+                Code.FAILED,
+                f"nothing was changed: type {RELEASE_WORD} when asked, or give --yes in a script",
+            )
     reply = run(_ask(state, CommandKind.RELEASE, account, "", reason, actor or default_actor()))
     _tell_reply(reply, as_json=as_json)
 
@@ -135,6 +142,7 @@ async def _ask(
 ) -> CommandReply:
     accounts = (account,) if account else ()
     async with open_fleet(state) as opened:
+        await check_account(opened, account)
         return await ask_risk(
             opened,
             command(kind, actor=actor, reason=reason, accounts=accounts, symbol=symbol),
@@ -158,7 +166,7 @@ def flatten(
     account: AccountOption = "",
     symbol: Annotated[str, typer.Option("--symbol", help="One symbol only.")] = "",
     actor: ActorOption = "",
-    wait: Annotated[int, typer.Option("--wait", help="Seconds to wait until flat.")] = 30,
+    wait: Annotated[int, typer.Option("--wait", min=0, help="Seconds to wait until flat.")] = 30,
     as_json: JsonOption = False,
 ) -> None:
     """Close everything on an account or on the fleet, and wait until it is flat."""
@@ -169,6 +177,7 @@ async def _flatten(  # the command's own options
     state: Path, account: str, symbol: str, reason: str, actor: str, wait_s: int, *, as_json: bool
 ) -> None:
     async with open_fleet(state) as opened:
+        await check_account(opened, account)
         reply = await ask_risk(
             opened,
             command(

@@ -46,6 +46,8 @@ async def _tail(state: Path, first: int, subject: str, *, follow_on: bool, as_js
         shown = [item for item in await read_now(opened.log, after) if _wanted(item, subject)]
         for item in shown if first else shown[-20:]:
             _show(item, as_json=as_json)
+        if not shown:
+            say(f"no such entries: the log ends at entry {last}", "dim")
         if not follow_on:
             return
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from argos_common.domain.errors import BadInput
+from argos_common.domain.errors import BadInput, OurMistake
 from argos_common.runtime.bus import NoReply
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.credentials import read_secret_file
@@ -46,6 +46,10 @@ def send(  # noqa: PLR0913  # one option for each field of a signal
     """Send one signal and show what the gateway answered."""
     if via not in {"http", "nats"}:
         raise usage(f"--via {via!r} is not known: use http or nats")
+    try:
+        subjects.token(source)
+    except OurMistake as error:
+        raise usage(f"--source {error}") from None
     options = {
         "strategy": strategy,
         "bot_version": bot_version,

@@ -19,6 +19,9 @@ from argos_cli.output import show, show_json, show_table
 FAILING_S = 30
 """Whoever has lived this long since it ended last is taken to be well."""
 
+GRANTING = ("risk", "bridge")
+"""Without them no new risk starts."""
+
 
 def status(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:
     """Show the fleet's health; exit 3 if something is wrong, 4 if the monitor is not there."""
@@ -66,8 +69,9 @@ def _show(document: dict[str, Any]) -> None:
         where = "the fleet" if kill.get("fleet") else ", ".join(kill.get("accounts") or ())
         show(f"KILLED {where}: {kill.get('reason') or 'no reason given'}", "error")
     show("")
-    _accounts(document.get("accounts") or [])
-    _services(document.get("services") or [])
+    services = document.get("services") or []
+    _accounts(document.get("accounts") or [], services)
+    _services(services)
     today = document.get("today") or {}
     show("today     " + ", ".join(f"{_words(key)} {value}" for key, value in today.items()))
     log = document.get("log") or {}
@@ -78,7 +82,7 @@ def _show(document: dict[str, Any]) -> None:
     )
 
 
-def _accounts(accounts: list[dict[str, Any]]) -> None:
+def _accounts(accounts: list[dict[str, Any]], services: list[dict[str, Any]]) -> None:
     columns = ("account", "mode", "new risk", "equity", "open", "in doubt", "held", "last fill")
     rows = []
     for account in accounts:
@@ -91,7 +95,7 @@ def _accounts(accounts: list[dict[str, Any]]) -> None:
             (
                 account.get("account"),
                 account.get("mode"),
-                _may_open(account, venue),
+                _may_open(account, venue, services),
                 equity,
                 account.get("open_positions"),
                 account.get("in_doubt"),
@@ -100,12 +104,25 @@ def _accounts(accounts: list[dict[str, Any]]) -> None:
             )
         )
     show_table("", columns, rows)
+    for account in accounts:
+        for each in account.get("discrepancies") or ():
+            show(
+                f"held      {each['symbol'] or 'everything'} on {account.get('account')}:"
+                f" {each['sentence']}; when you know why: argos discrepancy resolve"
+                f" {each['discrepancy_id']} --reason '…'",
+                "warn",
+            )
     show("")
 
 
-def _may_open(account: dict[str, Any], venue: dict[str, Any]) -> str:
+def _may_open(
+    account: dict[str, Any], venue: dict[str, Any], services: list[dict[str, Any]]
+) -> str:
     if account.get("killed"):
         return "no: killed"
+    for service in services:
+        if service.get("name") in GRANTING and service.get("state") in {"late", "offline"}:
+            return f"no: {service['name']} is {service['state']}"
     if not venue.get("ready"):
         return f"no: {venue.get('reason') or 'the venue is not heard of'}"
     if account.get("config_proposal"):

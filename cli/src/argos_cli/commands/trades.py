@@ -60,6 +60,8 @@ def show_trade(
     as_json: JsonOption = False,
 ) -> None:
     """The timeline of one trade, in milliseconds since the signal was received."""
+    if not trade_id:
+        raise usage("the trade's id is empty: see `argos trades`")
     items = run(_history(state))
     found = matching_trades(items, trade_id.lower())
     if not found:

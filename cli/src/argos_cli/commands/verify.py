@@ -16,7 +16,7 @@ from argos_cli.client.ledger import check_ledger
 from argos_cli.client.opened import Opened, open_fleet
 from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption
 from argos_cli.exits import Code, Ended, run
-from argos_cli.output import show, show_json
+from argos_cli.output import say, show, show_json
 
 GRACE_S = 10.0
 _PAUSE_S = 0.3
@@ -25,7 +25,7 @@ _PAUSE_S = 0.3
 def verify(
     state: StateOption = DEFAULT_STATE,
     wait: Annotated[
-        float, typer.Option("--wait", help="Seconds that verdicts under way may still take.")
+        float, typer.Option("--wait", min=0, help="Seconds that verdicts under way may still take.")
     ] = GRACE_S,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,6 +62,7 @@ def _show(check: Check) -> None:
 
 async def _verify(state: Path, wait_s: float) -> tuple[Check, ...]:
     async with open_fleet(state, stopped_too=True) as opened:
+        say("checking every entry of the log, and every row of the ledger", "dim")
         return await verify_fleet(opened, wait_s=wait_s if opened.running else 0.0)
 
 

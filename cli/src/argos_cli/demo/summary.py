@@ -73,11 +73,7 @@ def _signals(screen: Screen, lines: Sequence[SignalLine]) -> None:
         screen.line(f"  {line.number:>2}  {line.title}  [{line.answer}]")
         for account, word, reason in line.outcomes:
             tone: Tone = "good" if word == "approved" else "warn"
-            screen.line(f"      {account}: {_without_echo(word, reason)}", tone)
-
-
-def _without_echo(word: str, reason: str) -> str:
-    return reason if reason.lower().startswith(word) else f"{word}: {reason}"
+            screen.line(f"      {account}: {word}: {reason}", tone)
 
 
 def _timeline(screen: Screen, view: View) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from argos_common.domain.config import AccountConfig
+from argos_common.domain.errors import ConfigMistake
 from argos_common.runtime.fleet import Fleet, NodeSettings
 from argos_mt5_node.core.simulated_accounts import world as simulated_world
 
@@ -67,6 +68,7 @@ def wanted_ports(fleet: Fleet, given: Mapping[str, int]) -> tuple[dict[str, int]
     """(name -> port, 0 for any) and (name -> how to choose another), for everything that listens.
 
     `given` overrides by name: nats, nats-monitor, gateway, monitor, node:<name>, metrics:<process>.
+    Raises ConfigMistake for a name that is none.
     """
     wanted = {
         "nats": 0,
@@ -81,7 +83,12 @@ def wanted_ports(fleet: Fleet, given: Mapping[str, int]) -> tuple[dict[str, int]
             wanted[simulator_process(node)] = 0
     for service in SERVICES:
         wanted[f"metrics:{service}"] = 0
-    wanted |= {name: port for name, port in given.items() if name in wanted}
+    for name in given:
+        if name not in wanted:
+            raise ConfigMistake(
+                f"--port {name}: there is no such port; there are {', '.join(wanted)}"
+            )
+    wanted |= given
     fixes = {name: f"choose another with --port {name}=0" for name in wanted}
     for name in ("gateway", "monitor"):
         fixes[name] = (

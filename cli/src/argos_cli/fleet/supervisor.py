@@ -33,7 +33,7 @@ from argos_common.runtime.settings import load_fleet
 from argos_cli.fleet import plan, ports
 from argos_cli.fleet.backoff import next_failure, pause_s
 from argos_cli.fleet.child import Child, Phase, keep_small, launcher, start_fresh
-from argos_cli.fleet.log_server import launch_log, prepare_log
+from argos_cli.fleet.log_server import StuckLog, launch_log, prepare_log
 from argos_cli.fleet.state_folder import (
     FleetRecord,
     FolderLock,
@@ -242,6 +242,9 @@ class EmbeddedFleet:
             self._look_after(child)
         await self._until_all_ready(ready_s)
         self._tasks["tidy"] = asyncio.create_task(self._tidy())
+        nats = self._children["nats"]
+        stuck = StuckLog(nats, self.urls["nats_monitor"], self.folder / "nats", self._say)
+        self._tasks["stuck"] = asyncio.create_task(stuck.watch(self._clock))
 
     async def _start_log(self) -> None:
         child = Child(name="nats", launch=self._launch_log, out=self._out("nats"))

@@ -28,8 +28,11 @@ from argos_cli.report.view import View
 LATEST = "latest"
 
 
-def new_run_folder(runs: Path, now_ns: int) -> Path:
-    """Make `runs/<id>` for a run that begins now. Raises OurMistake if that cannot be."""
+def new_run_folder(runs: Path, now_ns: int, *, option: str = "--runs") -> Path:
+    """Make `runs/<id>` for a run that begins now. Raises OurMistake if that cannot be.
+
+    `option`: with which another folder is chosen.
+    """
     stamp = datetime.fromtimestamp(now_ns // NS_PER_S, UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,7 @@ def new_run_folder(runs: Path, now_ns: int) -> Path:
     except OSError as error:
         raise OurMistake(
             f"the folder {runs} cannot be written ({error.strerror}): make it writable, or choose"
-            " another with --runs"
+            f" another with {option}"
         ) from None
     raise OurMistake(f"{runs} already holds a hundred runs of this second: choose another folder")
 

@@ -99,7 +99,8 @@ WORDS = {
 
 def outcome(verdict: VerdictGiven) -> tuple[str, str, str]:
     """(account, one word, reason) of a verdict."""
-    return verdict.account, WORDS[verdict.decision], verdict.reason
+    word = WORDS[verdict.decision]
+    return verdict.account, word, verdict.reason.removeprefix(f"{word.capitalize()}: ")
 
 
 def match_lines(fold: RunFold) -> list[MatchLine]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,23 @@ def test_no_secret_reaches_file_or_console(
         assert secret not in text
     assert len(records(tmp_path)) == 3
     assert "ValueError" in str(records(tmp_path)[2]["exception"])
+
+
+def test_a_file_of_an_earlier_day_is_put_aside_and_seven_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    today = datetime.now(UTC).date()
+    for age in range(2, 11):
+        (folder / f"risk.jsonl.{today - timedelta(days=age)}").write_text("old\n")
+    (folder / "risk.jsonl").write_text("yesterday's\n")
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).timestamp()
+    os.utime(folder / "risk.jsonl", (yesterday, yesterday))
+    configure_logs("risk", tmp_path, "i1", SystemClock()).info("a new day")
+    kept = sorted(path.name for path in folder.iterdir())
+    days = [f"risk.jsonl.{today - timedelta(days=age)}" for age in range(7, 0, -1)]
+    assert kept == ["risk.jsonl", *days]
+    assert (folder / days[-1]).read_text() == "yesterday's\n"
+    assert [each["event"] for each in records(tmp_path)] == ["a new day"]
 
 
 def test_a_state_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

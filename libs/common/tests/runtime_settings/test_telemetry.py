@@ -10,11 +10,18 @@ from pathlib import Path
 import pytest
 from argos_common.domain.errors import OurMistake
 from argos_common.runtime import environment
+from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.entropy import SeededEntropy
 from argos_common.runtime.environment import read_environment
-from argos_common.runtime.telemetry import Kind, NullTelemetry, open_telemetry, parse_trace_parent
+from argos_common.runtime.span_export import open_tracing
+from argos_common.runtime.telemetry import Kind, NullTelemetry, Tracer, parse_trace_parent
 
 TRADE = "6f9a1c1e-3a55-5d0b-9f5e-0f2f3a7c9b11"
+
+
+def tracer(service: str, folder: Path, seed: int) -> Tracer:
+    tracing = open_tracing(service, "i", folder, SystemClock(), SeededEntropy(seed))
+    return tracing.telemetry
 
 
 def spans(folder: Path, service: str) -> list[dict[str, object]]:
@@ -23,8 +30,8 @@ def spans(folder: Path, service: str) -> list[dict[str, object]]:
 
 
 def test_one_trade_is_one_trace_across_services(tmp_path: Path) -> None:
-    gateway = open_telemetry("gateway", "i1", tmp_path, SeededEntropy(1))
-    risk = open_telemetry("risk", "i2", tmp_path, SeededEntropy(2))
+    gateway = tracer("gateway", tmp_path, 1)
+    risk = tracer("risk", tmp_path, 2)
     with gateway.span("POST", trade_id=TRADE, kind=Kind.SERVER, start_ns=5):
         handed_over = gateway.trace_parent()
     with risk.span("process", parent=handed_over, kind=Kind.CONSUMER) as span:
@@ -43,7 +50,7 @@ def test_one_trade_is_one_trace_across_services(tmp_path: Path) -> None:
 
 
 def test_a_root_stays_a_root_inside_another_span(tmp_path: Path) -> None:
-    telemetry = open_telemetry("gateway", "i1", tmp_path, SeededEntropy(1))
+    telemetry = tracer("gateway", tmp_path, 1)
     with telemetry.span("outer"), telemetry.span("inner", trade_id=TRADE):
         pass
     with telemetry.span("after"):
@@ -55,7 +62,7 @@ def test_a_root_stays_a_root_inside_another_span(tmp_path: Path) -> None:
 
 
 def test_an_error_marks_the_span_and_goes_on(tmp_path: Path) -> None:
-    telemetry = open_telemetry("gateway", "i1", tmp_path, SeededEntropy(1))
+    telemetry = tracer("gateway", tmp_path, 1)
     with pytest.raises(OurMistake), telemetry.span("work"):
         raise OurMistake("no")
     telemetry.close()

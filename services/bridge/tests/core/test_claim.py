@@ -305,6 +305,31 @@ def test_an_exit_waits_for_one_that_works_at_the_venue_and_whose_deals_are_to_co
     assert world.submits().quantity == D("0.6")
 
 
+def test_an_entry_does_not_overtake_an_earlier_exit_where_a_symbol_has_one_position() -> None:
+    world = World(kind=AccountKind.NETTING)
+    world.says(verdict(opening()))
+    entry = world.submits().order_id
+    world.says(filled(entry), verdict(closing()))
+    short = replace(opening(trade=T2), side=Side.SELL)
+    world.says(verdict(short))
+    # The exit waits for the deal of what it closes. The entry would close it, and the exit open.
+    assert isinstance(world.step(), Wait)
+    world.says(deal(entry))
+    out = world.submits()
+    assert (out.trade_id, out.quantity) == (T1, D(1))
+    world.says(filled(out.order_id))
+    assert isinstance(world.step(), Wait)
+    world.says(deal(out.order_id, out=True))
+    assert world.submits().trade_id == T2
+
+
+def test_on_a_hedging_account_an_entry_waits_for_no_exit() -> None:
+    world = World()
+    world.says(verdict(opening()))
+    world.says(filled(world.submits().order_id), verdict(closing()), verdict(opening(trade=T2)))
+    assert world.submits().trade_id == T2
+
+
 def test_an_exit_in_doubt_lets_a_self_limiting_one_through() -> None:
     world = World()
     world.opens()

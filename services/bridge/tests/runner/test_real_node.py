@@ -91,7 +91,7 @@ async def live() -> AsyncIterator[Live]:
         clock=clock,
         writer="w",
         telemetry=NullTelemetry(),
-        metrics=Metrics("bridge", "i"),
+        metrics=Metrics("bridge"),
         lines=Lines(),
     )
     bridge = Bridge(around, {"n1": client})

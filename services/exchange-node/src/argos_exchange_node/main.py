@@ -8,6 +8,7 @@ from pathlib import Path
 from argos_common.lasthop.hop import LastHop
 from argos_common.lasthop.journal import AsyncJournal
 from argos_common.lasthop.local import LocalNode
+from argos_common.lasthop.measured import MeasuredVenue
 from argos_common.lasthop.ports import OneThread
 from argos_common.lasthop.server import NodeServer
 from argos_common.lasthop.sqlite_journal import SqliteJournal
@@ -38,7 +39,7 @@ async def exchange_node(context: Context) -> None:
     def serve(node: LocalNode) -> NodeServer:
         return NodeServer(node, context.clock, port, host=told.listen, tls=told.node_tls)
 
-    runner = Runner(context.clock, serve, listening, report)
+    runner = Runner(context.clock, serve, listening, report, context.telemetry)
     async with AsyncExitStack() as stack:
         hops = [await _open(context, stack, folder, account) for account in accounts]
 
@@ -67,7 +68,7 @@ async def _open(
     journal = SqliteJournal(folder / f"{account.account}.journal.sqlite", account.account)
     return LastHop(
         account.account,
-        venue,
+        MeasuredVenue(venue, context.clock, context.telemetry, context.metrics),
         AsyncJournal(journal, journal_thread),
         context.clock,
         context.entropy,

@@ -9,6 +9,7 @@ from argos_common.lasthop.hop import LastHop
 from argos_common.lasthop.local import LocalNode
 from argos_common.lasthop.server import NodeServer
 from argos_common.runtime.clock import Clock
+from argos_common.runtime.telemetry import NullTelemetry, Telemetry
 
 READY_EVERY_S = 0.5
 
@@ -22,8 +23,10 @@ class Runner:
         serve: Callable[[LocalNode], NodeServer],
         listening: Callable[[int], None],
         report: Callable[[bool], None],
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._clock = clock
+        self._telemetry = telemetry or NullTelemetry()
         self._serve = serve
         self._listening = listening
         self._report = report
@@ -34,7 +37,7 @@ class Runner:
             for hop in hops:
                 await hop.start()
                 stack.push_async_callback(hop.stop)
-            node = LocalNode(hops, self._clock)
+            node = LocalNode(hops, self._clock, self._telemetry)
             server = self._serve(node)
             self._listening(await server.start())
             stack.push_async_callback(server.stop, 2.0)

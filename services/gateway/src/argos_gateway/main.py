@@ -16,6 +16,7 @@ from argos_gateway.adapters.http import Webhook, make_app
 from argos_gateway.adapters.limiter import MinuteLimiter
 from argos_gateway.adapters.nats import serve_inject
 from argos_gateway.core.access import Access
+from argos_gateway.ports import Limiter
 from argos_gateway.runner import Intake
 from argos_gateway.settings import read_access
 
@@ -27,9 +28,8 @@ async def gateway(context: Context) -> None:
         hide_value(source.body_secret or "")
     where, port = context.fleet.gateway, context.environment.gateway_port
     opened: list[Intake] = []
-    webhook = Webhook(
-        access, lambda: opened[0] if opened else None, MinuteLimiter(access.rates), context.clock
-    )
+    limiter = MinuteLimiter(access.rates)
+    webhook = Webhook(access, lambda: opened[0] if opened else None, limiter, context.clock)
     _renew_on_hangup(context, webhook)
     app = make_app(webhook, lambda: bool(opened) and context.connected)
     host = context.environment.listen or where.host
@@ -38,7 +38,9 @@ async def gateway(context: Context) -> None:
     context.logger.info("listening", host=host, port=server.port)
     serving = asyncio.create_task(server.serve())
     try:
-        await context.run_until_stopped(_take_in(context, access, opened), server_ended(serving))
+        await context.run_until_stopped(
+            _take_in(context, access, limiter, opened), server_ended(serving)
+        )
     finally:
         server.close()
         await serving
@@ -59,7 +61,9 @@ def _renew_on_hangup(context: Context, webhook: Webhook) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew)
 
 
-async def _take_in(context: Context, access: Access, opened: list[Intake]) -> None:
+async def _take_in(
+    context: Context, access: Access, limiter: Limiter, opened: list[Intake]
+) -> None:
     context.pulse.state = "waiting"
     await context.wait_for_nats()
     intake = Intake(
@@ -72,7 +76,7 @@ async def _take_in(context: Context, access: Access, opened: list[Intake]) -> No
         context.logger,
     )
     opened.append(intake)
-    await serve_inject(context.bus, intake, context.clock)
+    await serve_inject(context.bus, intake, limiter, context.clock)
     context.pulse.state, context.pulse.ready = "running", True
     await intake.watch_log()
 

@@ -91,9 +91,11 @@ class Intake:
         if source is None:
             return self.unauthorised(source_name)
         found = examine(body, source, self.access.door, received_at_ns)
+        trace_id = ""
         match found:
             case Accepted():
                 reply = await self._accepted(found, received_at_ns)
+                trace_id = found.signal.signal_id.replace("-", "")
             case Refused():
                 reply = await self._refused(found)
             case StrategyBeat():
@@ -103,7 +105,7 @@ class Intake:
         answer = reply.body.get("status") or reply.body.get("code", "")
         self._metrics.signals.labels(source_name, answer if reply.status < 300 else str(reply.status)).inc()  # fmt: skip
         elapsed_ns = max(0, self._clock.now_ns() - received_at_ns)
-        self._metrics.hop_seconds.labels("gateway.answer").observe(elapsed_ns / NS_PER_S)
+        self._metrics.hop("gateway", elapsed_ns / NS_PER_S, trace_id)
         return reply
 
     def unauthorised(self, source_name: str) -> Reply:
@@ -150,17 +152,18 @@ class Intake:
             trade_id=signal.signal_id,
             kind=Kind.SERVER,
             attributes={
-                "signal.id": signal.signal_id,
+                "argos.signal_id": signal.signal_id,
                 "argos.strategy": signal.strategy,
+                "argos.bot_version": signal.bot_version,
                 "argos.symbol": signal.symbol,
+                "argos.action": signal.action.name.lower(),
             },
             start_ns=received_at_ns,
         ) as span:
-            signal = replace(signal, trace_parent=self._telemetry.trace_parent())
             if self.nearly_full:
                 reply = LOG_FULL
             else:
-                reply = await _within(BUDGET_S, self._store(signal, found))
+                reply = await self._send(signal, found)
             span.set("http.response.status_code", reply.status)
             if reply.status >= 400:
                 span.failed(reply.body["error"])
@@ -170,6 +173,14 @@ class Intake:
             bot_version=signal.bot_version, symbol=signal.symbol,
         )  # fmt: skip
         return reply
+
+    async def _send(self, signal: SignalAccepted, found: Accepted) -> Reply:
+        """Store it under a span of its own, which whoever reads it from the log will name."""
+        with self._telemetry.span(
+            "send signal", kind=Kind.PRODUCER, attributes={"messaging.system": "nats"}
+        ):
+            signal = replace(signal, trace_parent=self._telemetry.trace_parent())
+            return await _within(BUDGET_S, self._store(signal, found))
 
     async def _store(self, signal: SignalAccepted, found: Accepted) -> Reply:
         """Append until the log says what is; cut short by the budget."""
@@ -182,6 +193,9 @@ class Intake:
         while True:
             match await self._log.append(append):
                 case Mine():
+                    if signal.fired_at_ns is not None:
+                        waited_ns = max(0, signal.received_at_ns - signal.fired_at_ns)
+                        self._metrics.hop("alert", waited_ns / NS_PER_S, self._telemetry.trace_id())
                     return taken("accepted", signal)
                 case Exists() | Stale():
                     stored = await self._stored(subject)
@@ -275,7 +289,6 @@ class Intake:
             }
         )
         await self._bus.publish(f"{subjects.STRATEGY_BEAT}.{beat.strategy}", payload.encode())
-        self._metrics.strategy_seen.labels(beat.strategy).set(received_at_ns / NS_PER_S)
         return Reply(200, {"status": "alive", "strategy": beat.strategy})
 
 

@@ -50,6 +50,7 @@ class Site:
     log: MemoryLog
     bus: MemoryBus
     intake: Intake
+    limiter: MinuteLimiter
     path: str
 
     async def post(self, fields: dict[str, Any] | bytes) -> httpx.Response:
@@ -73,13 +74,12 @@ def build(tmp_path: Path, config: Path = EXAMPLE) -> Site:
     log, bus = MemoryLog(clock), MemoryBus(clock)
     access = read_access(fleet, tmp_path, {"BODY_SECRET": "swordfish"})
     logger = structlog.get_logger("test")
-    intake = Intake(access, log, bus, clock, NullTelemetry(), Metrics("gateway", "i"), logger)
-    app = make_app(
-        Webhook(access, lambda: intake, MinuteLimiter(access.rates), clock), lambda: True
-    )
+    intake = Intake(access, log, bus, clock, NullTelemetry(), Metrics("gateway"), logger)
+    limiter = MinuteLimiter(access.rates)
+    app = make_app(Webhook(access, lambda: intake, limiter, clock), lambda: True)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
     token = files["argos"].read_text().strip()
-    return Site(client, log, bus, intake, f"/v1/webhooks/argos/{token}")
+    return Site(client, log, bus, intake, limiter, f"/v1/webhooks/argos/{token}")
 
 
 @pytest.fixture
@@ -259,7 +259,10 @@ async def test_a_source_over_its_rate_is_told_so_and_on_record_once(tmp_path: Pa
     site = build(tmp_path, config)
     async with site.client:
         answers = [await site.post(BUY | {"id": str(number)}) for number in range(4)]
+        await serve_inject(site.bus, site.intake, site.limiter, SystemClock())
+        inside = json.loads(await site.bus.request("argos.inject.argos", b"{}", 5))
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert inside["http_status"] == 429
     # A minute may end in between: then it is on record for each.
     assert {event.code for event in site.refusals()} == {"rate_limited"}
     assert len(site.refusals()) <= 2
@@ -322,7 +325,7 @@ async def test_a_heartbeat_is_passed_on_and_not_recorded(site: Site) -> None:
 
 
 async def test_the_same_intake_answers_on_the_bus(site: Site) -> None:
-    await serve_inject(site.bus, site.intake, SystemClock())
+    await serve_inject(site.bus, site.intake, site.limiter, SystemClock())
     body = json.dumps(BUY).encode()
     first = json.loads(await site.bus.request("argos.inject.argos", body, 5))
     again = json.loads(await site.bus.request("argos.inject.argos", body, 5))

@@ -1,12 +1,19 @@
-"""What the monitor needs from outside besides log, bus and clock: the ledger, to read only."""
+"""What the monitor needs from outside besides log, bus and clock: the ledger, and gauges to set."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from argos_common.domain.errors import ArgosError
 
-from argos_monitor.core.status import Json
+from argos_monitor.core.conditions import LogView, Period
+from argos_monitor.core.desk import Desk
+from argos_monitor.core.fleet_state import FleetState
+from argos_monitor.core.heartbeat import Heartbeats
+from argos_monitor.core.log_server import ServerFigures
+from argos_monitor.core.status import HeardFacts, Json
 from argos_monitor.core.timeline import Told
 
 
@@ -32,3 +39,46 @@ class LedgerReader(Protocol):
     def signals(self, limit: int) -> list[Told]:
         """The newest signals, accepted or refused, and their verdicts, in log order."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What the monitor knows at one moment; only to be read, and only now."""
+
+    state: FleetState
+    beats: Heartbeats
+    log: LogView
+    strategies: Mapping[str, Period]
+    facts: Mapping[str, HeardFacts]
+    desk: Desk
+    healthy: bool
+    now_ns: int
+
+
+class Gauges(Protocol):
+    """Who shows figures to the outside. Never decides anything."""
+
+    def raised(self, code: str) -> None:
+        """An alert is told."""
+        ...
+
+    def look(self, view: View) -> None:
+        """How everything stands, once a second."""
+        ...
+
+    def log_server(self, figures: ServerFigures | None) -> None:
+        """What the log's server says of itself; None: it does not answer."""
+        ...
+
+
+class NoGauges:
+    """Shows nothing: for simulations and tests."""
+
+    def raised(self, code: str) -> None:
+        pass
+
+    def look(self, view: View) -> None:
+        pass
+
+    def log_server(self, figures: ServerFigures | None) -> None:
+        pass

@@ -7,7 +7,7 @@ the console at once, and an alert in the log, appended once however often it is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,14 +17,12 @@ from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
 from argos_common.domain.node import AccountFacts, Beat
 from argos_common.domain.reconcile import AlertRaised
-from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.bus import Bus
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.follow import Follower, Proposer
 from argos_common.runtime.health import Pulse
 from argos_common.runtime.log import Append, CreateOnce, Entry, Exists, Log, LogUnavailable, Mine
 from argos_common.runtime.logs import Logger
-from argos_common.runtime.metrics import Metrics
 from argos_common.wire import codec, subjects
 
 from argos_monitor.core.conditions import LogView, Period, conditions
@@ -32,12 +30,15 @@ from argos_monitor.core.desk import Desk
 from argos_monitor.core.fleet_state import FleetState
 from argos_monitor.core.heartbeat import Heartbeats
 from argos_monitor.core.notice import Notice
-from argos_monitor.core.status import HeardFacts, Json, fleet_status
+from argos_monitor.core.status import HeardFacts, Json, fleet_status, is_healthy
+from argos_monitor.ports import Gauges, NoGauges, View
 
 LOOK_EVERY_S = 1.0
 ASK_LOG_EVERY_S = 2.0
 RETRY_S = 0.5
 WAITING_MAX = 1_000
+TELL_S = 3.0
+TELL_LOOK_S = 0.05
 
 
 @dataclass(kw_only=True)
@@ -54,7 +55,7 @@ class Monitor:
     periods: Mapping[str, int] = field(default_factory=dict)
     pid: int = 0
     pulse: Pulse = field(default_factory=Pulse)
-    metrics: Metrics | None = None
+    gauges: Gauges = field(default_factory=NoGauges)
     logger: Logger | None = None
     state: FleetState = field(default_factory=FleetState, init=False)
     told: list[Notice] = field(default_factory=list, init=False)
@@ -99,6 +100,17 @@ class Monitor:
             pid=self.pid,
             now_ns=self.clock.now_ns(),
         )
+
+    async def tell(self, notices: Sequence[Notice]) -> bool:
+        """Tell what somebody else found; whether all of it is on record within `TELL_S`."""
+        for notice in notices:
+            self._tell(notice)
+        wanted = {notice.alert_id for notice in notices}
+        for _ in range(int(TELL_S / TELL_LOOK_S)):
+            if not wanted & self._waiting.keys():
+                return True
+            await self.clock.sleep(TELL_LOOK_S)
+        return False
 
     # --- listening
 
@@ -164,8 +176,18 @@ class Monitor:
         )
         for notice in [*self.state.notices.values(), *self.desk.observe(found, undecided, now_ns)]:
             self._tell(notice)
-        if self.metrics is not None:
-            self._measure(self.metrics, now_ns)
+        self.gauges.look(
+            View(
+                state=self.state,
+                beats=self.beats,
+                log=self.log_view,
+                strategies=self._strategies(),
+                facts=self.facts,
+                desk=self.desk,
+                healthy=is_healthy(self.beats, self.log_view, now_ns),
+                now_ns=now_ns,
+            )
+        )
 
     def _strategies(self) -> dict[str, Period]:
         return {
@@ -194,8 +216,7 @@ class Monitor:
             if notice.level == "critical":
                 say = self.logger.error
             say(f"ALERT {notice.code}: {notice.sentence}", trade_id=notice.trade_id)
-        if self.metrics is not None:
-            self.metrics.alerts.labels(notice.code).inc()
+        self.gauges.raised(notice.code)
         if len(self._waiting) < WAITING_MAX:
             self._waiting[notice.alert_id] = notice
             self._to_append.set()
@@ -224,12 +245,3 @@ class Monitor:
             self.state.notices.pop(notice.alert_id, None)
             return True
         return False
-
-    def _measure(self, metrics: Metrics, now_ns: int) -> None:
-        for view in self.beats.views(now_ns, self.log_view.last_sequence):
-            if view.age_ns is not None:
-                metrics.beat_age_seconds.labels(view.name).set(view.age_ns / NS_PER_S)
-        for account in self.state.accounts.values():
-            metrics.killed.labels(account.account).set(int(account.control.killed))
-            metrics.orders_in_doubt.labels(account.account).set(len(account.in_doubt()))
-            metrics.discrepancies_open.labels(account.account).set(len(account.discrepancies))

@@ -136,6 +136,26 @@ async def test_a_ledger_that_is_not_there_is_503_with_a_sentence(
     assert not path.exists()
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/api/trades?limit=abc", 422, "limit: input should be a valid integer"),
+        ("GET", "/api/signals?limit=0", 422, "limit: input should be greater"),
+        ("GET", f"/api/trades?account={'x' * 90}", 422, "account: string should have at most 80"),
+        ("POST", "/api/system/status", 405, "use GET"),
+        ("GET", "/metrics/", 404, "there is no /metrics/"),
+    ],
+)
+async def test_a_wrong_request_is_one_sentence(
+    method: str, path: str, status: int, words: str, tmp_path: Path
+) -> None:
+    async with client(f"sqlite:///{tmp_path / 'ledger.db'}") as pages:
+        answer = await pages.request(method, path)
+    assert answer.status_code == status
+    assert list(answer.json()) == ["error"]
+    assert words in answer.json()["error"]
+
+
 def test_an_address_that_is_none_is_a_mistake_of_the_configuration() -> None:
     with pytest.raises(ConfigMistake):
         SqlLedgerReader("ledger")

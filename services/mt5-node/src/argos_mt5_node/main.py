@@ -10,13 +10,13 @@ from functools import partial
 from argos_common.lasthop.hop import LastHop
 from argos_common.lasthop.journal import AsyncJournal
 from argos_common.lasthop.local import LocalNode
+from argos_common.lasthop.measured import MeasuredVenue
 from argos_common.lasthop.ports import OneThread
 from argos_common.lasthop.server import NodeServer
 from argos_common.lasthop.sqlite_journal import SqliteJournal
 from argos_common.runtime.logs import hide_value
 from argos_common.runtime.service import Context, run_service
 
-from argos_mt5_node.adapters.measured_venue import MeasuredVenue
 from argos_mt5_node.adapters.worker_terminal import Budgets, WorkerPlan, WorkerTerminal
 from argos_mt5_node.runner.tuning import Tuning
 from argos_mt5_node.runner.venue import Mt5Venue
@@ -31,8 +31,8 @@ async def mt5_node(context: Context) -> None:
         hops = []
         for account, terminal in zip(settings.accounts, terminals, strict=True):
             stack.push_async_callback(terminal.close)
-            hops.append(await _hop(context, settings.name, account, terminal, stack))
-        node = LocalNode(hops, context.clock)
+            hops.append(await _hop(context, account, terminal, stack))
+        node = LocalNode(hops, context.clock, context.telemetry)
         told = context.environment
         server = NodeServer(node, context.clock, settings.port, host=told.listen, tls=told.node_tls)
         port = await server.start()
@@ -57,12 +57,13 @@ def _terminal(context: Context, account: HostedAccount) -> WorkerTerminal:
     )
     budgets = Budgets(send_s=account.send_s, read_s=account.read_s, start_s=account.start_s)
     notice = partial(context.logger.warning, "terminal", account=account.config.account)
-    return WorkerTerminal(plan, context.clock, lambda text: notice(reason=text), budgets)
+    return WorkerTerminal(
+        plan, context.clock, lambda text: notice(reason=text), budgets, context.telemetry
+    )
 
 
 async def _hop(
     context: Context,
-    node: str,
     account: HostedAccount,
     terminal: WorkerTerminal,
     stack: AsyncExitStack,
@@ -70,7 +71,7 @@ async def _hop(
     name = account.config.account
     tuning = replace(Tuning(), history_settles_s=account.settles_s)
     venue = Mt5Venue(account.config, account.expected, terminal, context.clock, tuning)
-    measured = MeasuredVenue(venue, node, context.clock, context.telemetry, context.metrics)
+    measured = MeasuredVenue(venue, context.clock, context.telemetry, context.metrics)
     offload = OneThread(f"journal-{name}")
     stack.callback(offload.close)
     journal = AsyncJournal(SqliteJournal(account.journal, name), offload)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from argos_common.domain.config import AccountConfig
-from argos_common.domain.errors import OurMistake
+from argos_common.domain.errors import ConfigMistake
 from argos_common.runtime.credentials import read_secret
 from argos_common.runtime.environment import Environment
 from argos_common.runtime.fleet import Fleet, NodeSettings
@@ -54,16 +54,16 @@ class Mt5NodeSettings:
 def node_settings(
     fleet: Fleet, environment: Environment, variables: Mapping[str, str]
 ) -> Mt5NodeSettings:
-    """Which node this process is, and its accounts. Raises OurMistake."""
+    """Which node this process is, and its accounts. Raises ConfigMistake."""
     name = environment.node
     node = fleet.nodes.get(name)
     mine = [each for each, found in fleet.nodes.items() if found.kind == "mt5"]
     if node is None or node.kind != "mt5":
         known = ", ".join(mine) or "none"
-        raise OurMistake(f"ARGOS_NODE is {name!r}, which is no mt5 node; there are: {known}")
+        raise ConfigMistake(f"ARGOS_NODE is {name!r}, which is no mt5 node; there are: {known}")
     accounts = fleet.node_accounts(name)
     if node.terminal == "real" and environment.listen not in LOOPBACK and not environment.node_tls:
-        raise OurMistake(
+        raise ConfigMistake(
             f"node {name} has a real terminal and would listen on {environment.listen} to everyone:"
             " name certificates with ARGOS_NODE_CA_FILE, ARGOS_NODE_CERT_FILE and"
             " ARGOS_NODE_CERT_KEY_FILE"

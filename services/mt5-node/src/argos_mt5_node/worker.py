@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 
 from argos_common.domain.errors import OurMistake
 from argos_common.lasthop.lock import FileLock
+from argos_common.runtime.clock import SystemClock
 
 from argos_mt5_node.adapters.inline_terminal import GONE, perform
 from argos_mt5_node.core import frames
@@ -68,10 +69,17 @@ def _tied_to(node_pid: int) -> bool:
 
 
 def _serve(module: TerminalModule, source: BinaryIO, sink: BinaryIO) -> None:
+    clock = SystemClock()
     while (message := _read(source)) is not None:
-        answers = perform(module, [call_from_json(call) for call in message["calls"]])
+        calls = [call_from_json(call) for call in message["calls"]]
+        begun_ns = clock.now_ns()
+        answers = perform(module, calls)
         gone = next((f"{each.code}: {each.text}" for each in answers if each.code in GONE), "")
-        _write(sink, {"answers": [answer_to_json(each) for each in answers], "gone": gone})
+        reply: Json = {"answers": [answer_to_json(each) for each in answers], "gone": gone}
+        if calls[len(answers) - 1].function == "order_send":  # what the node's trace tells of it
+            row = answers[-1].row
+            reply["sent"] = [begun_ns, row["retcode"] if row else answers[-1].code]
+        _write(sink, reply)
         if gone:
             return
 

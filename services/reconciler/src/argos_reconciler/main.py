@@ -5,11 +5,15 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from argos_common.lasthop.client import NodeClient
+from argos_common.runtime.clock import Clock
 from argos_common.runtime.service import Context, run_service
 
+from argos_reconciler.adapters.report import ServiceReport
 from argos_reconciler.adapters.sql.ledger import SqlLedger
 from argos_reconciler.runner import Reconciler
 from argos_reconciler.settings import ledger_url, node_addresses
+
+SIZE_EVERY_S = 5.0
 
 
 async def main(context: Context) -> None:
@@ -21,6 +25,7 @@ async def main(context: Context) -> None:
             stack.push_async_callback(nodes[name].close)
         ledger = SqlLedger(ledger_url(context.environment, context.fleet))
         stack.push_async_callback(ledger.close)
+        report = ServiceReport(context.metrics, context.clock)
         reconciler = Reconciler(
             log=context.log,
             clock=context.clock,
@@ -28,10 +33,21 @@ async def main(context: Context) -> None:
             nodes=nodes,
             telemetry=context.telemetry,
             pulse=context.pulse,
-            metrics=context.metrics,
+            report=report,
             logger=context.logger,
         )
-        await context.run_until_stopped(reconciler.run())
+        context.gauges.append(report.measure)
+        await context.run_until_stopped(
+            reconciler.run(), _watch_size(ledger, report, context.clock)
+        )
+
+
+async def _watch_size(ledger: SqlLedger, report: ServiceReport, clock: Clock) -> None:
+    while True:
+        await clock.sleep(SIZE_EVERY_S)
+        size = await ledger.size()
+        if size is not None:
+            report.sized(size)
 
 
 def run() -> int:

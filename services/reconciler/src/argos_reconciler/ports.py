@@ -1,4 +1,7 @@
-"""What the reconciler needs from outside: the ledger. The log, the clock and nodes are the fleet's."""
+"""What the reconciler needs from outside: the ledger, and whom it tells what it saw.
+
+The log, the clock and nodes are the fleet's.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from argos_common.domain.errors import ArgosError, OurMistake
+from argos_common.domain.ids import Account
+from argos_common.domain.node import Snapshot
+from argos_common.domain.reconcile import OrderMatched
 
 from argos_reconciler.core.rows import START, Item
 
@@ -30,6 +36,14 @@ class Checkpoint:
     hash: str = START
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerSize:
+    """The database's size in bytes, and how many are connected to it."""
+
+    stored_bytes: int
+    connections: int
+
+
 class Ledger(Protocol):
     """What people query, made from the log. One writer; the rows and the checkpoint move together."""
 
@@ -50,6 +64,42 @@ class Ledger(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Report(Protocol):
+    """Who is told what was seen. Never decides anything."""
+
+    def matched(self, event: OrderMatched, trace_id: str) -> None:
+        """A match of ours is on record."""
+        ...
+
+    def compared(self, account: Account, snapshot: Snapshot) -> None:
+        """The venue's own picture was compared with the book."""
+        ...
+
+    def projected(self, took_ns: int, waiting: int) -> None:
+        """A batch is in the ledger; `waiting` entries are not yet."""
+        ...
+
+    def ledger_away(self) -> None:
+        """The ledger cannot be written now."""
+        ...
+
+
+class QuietReport:
+    """Tells nobody: for simulations and tests."""
+
+    def matched(self, event: OrderMatched, trace_id: str) -> None:
+        pass
+
+    def compared(self, account: Account, snapshot: Snapshot) -> None:
+        pass
+
+    def projected(self, took_ns: int, waiting: int) -> None:
+        pass
+
+    def ledger_away(self) -> None:
+        pass
 
 
 REBUILD = "stop the fleet's reconciler and make it again from the log with `argos ledger rebuild`"

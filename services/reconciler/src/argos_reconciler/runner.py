@@ -40,8 +40,7 @@ from argos_common.runtime.log import (
     Mine,
 )
 from argos_common.runtime.logs import Logger
-from argos_common.runtime.metrics import Metrics
-from argos_common.runtime.telemetry import NullTelemetry, Telemetry
+from argos_common.runtime.telemetry import Kind, NullTelemetry, Telemetry
 from argos_common.wire import codec, subjects
 
 from argos_reconciler.core.compare import Watch, observe
@@ -55,7 +54,14 @@ from argos_reconciler.core.differences import (
 from argos_reconciler.core.match import match_of
 from argos_reconciler.core.rows import Item
 from argos_reconciler.core.state import DEALS_REMEMBERED, AccountState, State
-from argos_reconciler.ports import BATCH_MAX, Checkpoint, Ledger, LedgerUnavailable
+from argos_reconciler.ports import (
+    BATCH_MAX,
+    Checkpoint,
+    Ledger,
+    LedgerUnavailable,
+    QuietReport,
+    Report,
+)
 
 QUEUE_MAX = 16 * BATCH_MAX
 GATHER_S = 0.02
@@ -100,7 +106,7 @@ class Reconciler:
     thresholds: Thresholds = field(default_factory=Thresholds)
     telemetry: Telemetry = field(default_factory=NullTelemetry)
     pulse: Pulse = field(default_factory=Pulse)
-    metrics: Metrics | None = None
+    report: Report = field(default_factory=QuietReport)
     logger: Logger | None = None
     state: State = field(default_factory=State, init=False)
     checkpoint: Checkpoint | None = field(default=None, init=False)
@@ -183,7 +189,7 @@ class Reconciler:
             self.checkpoint = await self._project(batch)
 
     async def _project(self, batch: Sequence[Item]) -> Checkpoint:
-        waited = False
+        waited, begun_ns = False, self.clock.monotonic_ns()
         while True:
             try:
                 checkpoint = await self.ledger.project(batch)
@@ -193,12 +199,14 @@ class Reconciler:
             else:
                 if waited:
                     self.pulse.detail = ""
+                self.report.projected(self.clock.monotonic_ns() - begun_ns, len(self._queue))
                 return checkpoint
 
     async def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
         if self.logger is not None and self.pulse.detail != str(error):
             self.logger.warning("waiting for the ledger", reason=str(error))
         self.pulse.detail = str(error)
+        self.report.ledger_away()
         await self.clock.sleep(RETRY_S)
 
     # --- matching
@@ -230,18 +238,21 @@ class Reconciler:
             "reconcile",
             parent=parent,
             trade_id=match.event.trade_id,
+            kind=Kind.CONSUMER,
             attributes={
                 "trade.id": match.event.trade_id,
-                "order.id": order_id,
-                "match.method": match.event.method.name,
-                "latency.clock": match.latency_clock,
+                "argos.account": account.account,
+                "argos.order_id": order_id,
+                "argos.method": match.event.method.name.lower(),
+                "argos.latency_clock": match.latency_clock,
             },
         ):
+            trace_id = self.telemetry.trace_id()
             answer = await self._append(
                 subjects.reconcile(account.account, "match", order_id), match.event
             )
-        if isinstance(answer, Mine) and self.metrics is not None:
-            self.metrics.matched.labels(account.account, match.event.method.name.lower()).inc()
+        if isinstance(answer, Mine):
+            self.report.matched(match.event, trace_id)
         if isinstance(answer, Mine | Exists):
             account.matcher.let_go(order_id)
             return True
@@ -269,9 +280,6 @@ class Reconciler:
             await self.clock.sleep(COMPARE_EVERY_S)
             for proposal in await self._pass(account, memory):
                 await self._append_finding(proposal)
-            if self.metrics is not None:
-                gauge = self.metrics.discrepancies_open.labels(account.account)
-                gauge.set(len(account.open))
 
     async def _pass(
         self, account: AccountState, memory: _AccountWatch
@@ -300,6 +308,7 @@ class Reconciler:
         differences = book_differences(account, self.thresholds, memory.missing)
         if snapshot is not None and snapshot.complete:
             kinds = kinds | VENUE_KINDS
+            self.report.compared(account.account, snapshot)
             differences += venue_differences(account, snapshot, self.thresholds)
         return observe(
             account,
@@ -318,10 +327,19 @@ class Reconciler:
         memory.listed = True
 
     async def _append_finding(self, event: DiscrepancyFound | DiscrepancyResolved) -> None:
-        kind = "discrepancy" if isinstance(event, DiscrepancyFound) else "resolution"
-        answer = await self._append(
-            subjects.reconcile(event.account, kind, event.discrepancy_id), event
-        )
+        kind, found = "resolution", self.state.account(event.account).open.get(event.discrepancy_id)
+        if isinstance(event, DiscrepancyFound):
+            kind, found = "discrepancy", event
+        with self.telemetry.span(kind, kind=Kind.PRODUCER) as span:
+            span.set("argos.account", event.account)
+            span.set("argos.discrepancy_id", event.discrepancy_id)
+            if found is not None and found.trade_id is not None:
+                span.set("trade.id", found.trade_id)
+                trade = self.state.account(event.account).book.trades.get(found.trade_id)
+                span.link(trade.trace_parent if trade is not None else "")
+            answer = await self._append(
+                subjects.reconcile(event.account, kind, event.discrepancy_id), event
+            )
         if isinstance(answer, Mine) and self.logger is not None:
             if isinstance(event, DiscrepancyFound):
                 self.logger.error("discrepancy", account=event.account, reason=event.sentence)

@@ -48,6 +48,7 @@ async def serve(context: Context) -> None:
             keep=keep,
         )
     )
+    context.gauges.append(runner.measure)
     await context.run_until_stopped(runner.run(), _pulse(context, runner))
     keep(runner.state)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Protocol
 
 from argos_common.domain.config import AccountConfig
@@ -20,7 +22,9 @@ class Proposals(Protocol):
 class Report(Protocol):
     """Who is told what happened. Never decides anything."""
 
-    def verdict(self, verdict: VerdictGiven, sequence: int, took_ns: int) -> None:
+    def verdict(
+        self, verdict: VerdictGiven, sequence: int, took_ns: int, trace_id: str = ""
+    ) -> None:
         """A verdict of ours is on record; `took_ns` from receipt of its signal, 0 without one."""
         ...
 
@@ -34,6 +38,10 @@ class Report(Protocol):
 
     def log_used(self, percent: int) -> None:
         """How full the log is."""
+        ...
+
+    def limits_used(self, account: str, used: Mapping[str, Decimal]) -> None:
+        """How much of an account's limits is used, by rule; 1 is all."""
         ...
 
     def oddity(self, sentence: str) -> None:
@@ -69,7 +77,9 @@ class QuietReport:
     def __init__(self) -> None:
         self.oddities: list[str] = []
 
-    def verdict(self, verdict: VerdictGiven, sequence: int, took_ns: int) -> None:
+    def verdict(
+        self, verdict: VerdictGiven, sequence: int, took_ns: int, trace_id: str = ""
+    ) -> None:
         pass
 
     def lease(self, answer: LeaseAnswer) -> None:
@@ -79,6 +89,9 @@ class QuietReport:
         pass
 
     def log_used(self, percent: int) -> None:
+        pass
+
+    def limits_used(self, account: str, used: Mapping[str, Decimal]) -> None:
         pass
 
     def oddity(self, sentence: str) -> None:

@@ -351,6 +351,16 @@ async def test_a_flatten_is_answered_by_verdicts() -> None:
         assert it.verdicts()[0].trade_id == held.trade_id
 
 
+async def test_a_flatten_of_a_symbol_that_nobody_knows_is_not_called_done() -> None:
+    async with fleet() as it:
+        before = len(it.events())
+        reply = await it.command(CommandKind.FLATTEN, symbol="EURSUD")
+        assert not reply.ok
+        assert "nothing called EURSUD" in reply.sentence
+        assert len(it.events()) == before
+        assert (await it.command(CommandKind.FLATTEN, symbol="EURUSD")).ok
+
+
 async def test_a_looser_configuration_waits_until_it_is_approved_by_its_hash() -> None:
     async with fleet() as it:
         looser = config_with(order_quantity_max=D(9))

@@ -99,6 +99,11 @@ class TradeView:
     """A close of everything is done: what is left, if anything, is less than one step."""
 
     @property
+    def trace_parent(self) -> str:
+        """The span of the verdict that opened it, empty if none is known."""
+        return next((view.trace_parent for view in self.legs.values()), "")
+
+    @property
     def position(self) -> Decimal:
         """Signed quantity held, from deals."""
         return sum(self.positions.values(), Decimal(0))

@@ -28,14 +28,18 @@ from argos_common.lasthop.contract import (
 )
 from argos_common.lasthop.hop import LastHop
 from argos_common.runtime.clock import Clock
+from argos_common.runtime.telemetry import Kind, NullTelemetry, Telemetry
 
 
 class LocalNode:
     """Implements `Node` over last hops that somebody else starts and stops."""
 
-    def __init__(self, hops: Iterable[LastHop], clock: Clock) -> None:
+    def __init__(
+        self, hops: Iterable[LastHop], clock: Clock, telemetry: Telemetry | None = None
+    ) -> None:
         self._hops = {hop.account: hop for hop in hops}
         self._clock = clock
+        self._telemetry = telemetry or NullTelemetry()
 
     def venue_ready(self) -> bool:
         """Whether every account's venue said a moment ago that orders can be placed."""
@@ -54,7 +58,22 @@ class LocalNode:
             hop = self.hop(submission.account)
         except AccountUnknown as error:
             return in_doubt(submission.order_id, "account_unknown", str(error))
-        return await hop.submit(submission)
+        with self._telemetry.span(
+            "Node/Submit",
+            parent=submission.trace_parent,
+            kind=Kind.SERVER,
+            attributes={
+                "argos.account": submission.account,
+                "argos.order_id": submission.order_id,
+                "rpc.system.name": "grpc",
+            },
+        ) as span:
+            outcome = await hop.submit(submission)
+            span.set("argos.result", outcome.result.name.lower())
+            if outcome.by_node:  # the venue was not asked, so no span below says why
+                span.set("argos.code", outcome.code)
+                span.failed(outcome.sentence)
+            return outcome
 
     async def find(self, question: Question) -> Evidence:
         hop = self.hop(question.account)

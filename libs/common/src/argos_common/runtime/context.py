@@ -42,6 +42,8 @@ class Context:
     failure: str = ""
     run_facts: dict[str, int | str] = field(default_factory=dict)
     """What `<state>/run/<name>.json` says of this process."""
+    gauges: list[Callable[[], None]] = field(default_factory=list)
+    """Called once a second on the event loop, to set gauges. Cheap, and never waiting."""
     open_nats: Callable[[], Awaitable[None]] | None = None
     log_opened: Log | None = None
     bus_opened: Bus | None = None

@@ -37,6 +37,9 @@ VARIABLES: dict[str, str] = {
     "ARGOS_NODE_CERT_FILE": "this process's own certificate there (PEM); a node then demands TLS",
     "ARGOS_NODE_CERT_KEY_FILE": "the private key of that certificate (PEM)",
     "ARGOS_MT5_SIMULATOR": "where the simulated terminal is: host:port, or a file with the port",
+    "ARGOS_ALERTS_TOKEN_FILE": "a file with the token that Alertmanager shows the monitor",
+    "ARGOS_BACKUP_FOLDER": "the folder whose newest file must not grow old (monitor)",
+    "ARGOS_CERTIFICATES": "certificates (PEM) to watch, separated by colons (monitor)",
     "ARGOS_LEDGER_URL": "overrides ledger.url of fleet.toml",
     "ARGOS_PARENT_PID": "end when this process, our parent, is gone",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where traces go over HTTP (default: files in the state folder)",
@@ -70,6 +73,9 @@ class Environment:
     node_addresses: Mapping[str, str] = field(default_factory=dict)
     node_tls: TlsFiles = field(default_factory=TlsFiles)
     mt5_simulator: str = ""
+    alerts_token_file: str = ""
+    backup_folder: str = ""
+    certificates: str = ""
     ledger_url: str = ""
     parent_pid: int = 0
     otlp_endpoint: str = ""
@@ -120,6 +126,9 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             variables.get("ARGOS_NODE_CERT_KEY_FILE", ""),
         ),
         mt5_simulator=variables.get("ARGOS_MT5_SIMULATOR", ""),
+        alerts_token_file=variables.get("ARGOS_ALERTS_TOKEN_FILE", ""),
+        backup_folder=variables.get("ARGOS_BACKUP_FOLDER", ""),
+        certificates=variables.get("ARGOS_CERTIFICATES", ""),
         ledger_url=variables.get("ARGOS_LEDGER_URL", ""),
         parent_pid=_number(variables, "ARGOS_PARENT_PID", high=2**31) or 0,
         otlp_endpoint=variables.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from argos_common.domain.errors import OurMistake
 from argos_common.domain.times import NS_PER_S
@@ -76,7 +76,6 @@ def _handler(metrics: Metrics, pulse: Pulse, clock: Clock) -> type[BaseHTTPReque
         return clock.monotonic_ns() - pulse.moved_ns < STUCK_S * NS_PER_S
 
     answers: dict[str, Callable[[], tuple[int, bytes]]] = {
-        "/metrics": lambda: (200, generate_latest(metrics.registry)),
         "/healthz": lambda: (200, b"ok\n") if healthy() else (503, b"the event loop is stuck\n"),
         "/readyz": lambda: (
             (200, b"ready\n")
@@ -92,10 +91,14 @@ def _handler(metrics: Metrics, pulse: Pulse, clock: Clock) -> type[BaseHTTPReque
         timeout = 5
 
         def do_GET(self) -> None:  # the standard library's name
-            answer = answers.get(self.path.partition("?")[0])
+            path, kind = self.path.partition("?")[0], "text/plain; charset=utf-8"
+            answer = answers.get(path)
             status, body = answer() if answer else (404, b"there is /metrics, /healthz, /readyz\n")
+            if path == "/metrics":  # OpenMetrics for who asks for it: only that has exemplars
+                encode, kind = choose_encoder(self.headers.get("Accept", ""))
+                status, body = 200, encode(metrics.registry)
             self.send_response(status)
-            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -117,7 +117,7 @@ def configure_logs(
     root.addHandler(file)
     root.addHandler(console)
     root.setLevel(level.upper())
-    for noisy in ("httpx", "asyncio", "nats", "opentelemetry", "uvicorn"):
+    for noisy in ("httpx", "asyncio", "nats", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -197,7 +197,9 @@ class NatsReader:
 
     async def _new_feed(self) -> _Feed:
         inbox = self._connection.new_inbox()
-        feed = _Feed(self, inbox.rpartition(".")[2])
+        # The name says whose it is to who looks at the server, and is never used twice.
+        name = f"{self._connection.settings.name}-{inbox.rpartition('.')[2]}"
+        feed = _Feed(self, name)
         feed.subscription = await self._connection.subscribe(inbox, feed.arrived)
         self._feed = feed  # from here on _drop_feed cleans it up
         config: dict[str, object] = {

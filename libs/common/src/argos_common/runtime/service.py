@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack
 
 from argos_common.domain.errors import ArgosError, ConfigMistake, OurMistake
 from argos_common.domain.node import Beat
+from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.context import Context
 from argos_common.runtime.entropy import SystemEntropy
@@ -30,7 +31,7 @@ from argos_common.runtime.logs import Logger, close_logs, configure_logs, redact
 from argos_common.runtime.metrics import Metrics
 from argos_common.runtime.service_nats import open_nats
 from argos_common.runtime.settings import load_fleet
-from argos_common.runtime.telemetry import open_telemetry
+from argos_common.runtime.span_export import SpanExporter, open_tracing
 from argos_common.wire.codec import pack
 from argos_common.wire.subjects import BEAT, token
 
@@ -57,6 +58,9 @@ def run_service(name: str, main: Main, *, needs_nats: bool = True) -> int:
         return _ended_by(error, name)
     try:
         fleet = load_fleet(environment.config)
+        tracing = open_tracing(
+            full_name, incarnation, environment.state, clock, entropy, environment.otlp_endpoint
+        )
         context = Context(
             name=token(full_name),
             incarnation=incarnation,
@@ -65,13 +69,12 @@ def run_service(name: str, main: Main, *, needs_nats: bool = True) -> int:
             environment=environment,
             fleet=fleet,
             state_dir=environment.state,
-            telemetry=open_telemetry(
-                full_name, incarnation, environment.state, entropy, environment.otlp_endpoint
-            ),
-            metrics=Metrics(full_name, incarnation),
+            telemetry=tracing.telemetry,
+            metrics=Metrics(full_name),
             logger=logger,
             pulse=Pulse(moved_ns=clock.monotonic_ns()),
         )
+        context.gauges.append(_spans(context.metrics, tracing.exporter))
         run_loop(_run(context, main, needs_nats=needs_nats))
         logger.info("stopped", failure=context.failure)
         return _ended_by(OurMistake(context.failure), name) if context.failure else 0
@@ -155,10 +158,14 @@ async def _cancel(tasks: list[asyncio.Task[None]] | list[asyncio.Future[None]]) 
 async def _beat(context: Context) -> None:
     """Say every second that we live. A service that shares its loop with work that is stuck is late."""
     subject = f"{BEAT}.{context.name}"
+    due_ns = context.clock.monotonic_ns()
     while True:
         pulse = context.pulse
         pulse.moved_ns = context.clock.monotonic_ns()
+        context.metrics.loop_lag_seconds.set(max(0, pulse.moved_ns - due_ns) / NS_PER_S)
         context.metrics.folded_sequence.set(pulse.sequence)
+        for measure in context.gauges:
+            measure()
         if context.bus_opened is not None:  # a node has none
             beat = Beat(
                 service=context.name,
@@ -171,7 +178,22 @@ async def _beat(context: Context) -> None:
             )
             await context.bus.publish(subject, pack(beat))
         context.metrics.beats.inc()
+        due_ns = context.clock.monotonic_ns() + int(BEAT_EVERY_S * NS_PER_S)
         await context.clock.sleep(BEAT_EVERY_S)
+
+
+def _spans(metrics: Metrics, exporter: SpanExporter) -> Callable[[], None]:
+    """Counts what the exporter's thread did since the last time."""
+    written, dropped = metrics.spans.labels("written"), metrics.spans.labels("dropped")
+    seen = [0, 0]
+
+    def count() -> None:
+        now = [exporter.written, exporter.dropped]
+        written.inc(now[0] - seen[0])
+        dropped.inc(now[1] - seen[1])
+        seen[:] = now
+
+    return count
 
 
 def _watch_signals(context: Context) -> None:

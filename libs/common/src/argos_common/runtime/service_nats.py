@@ -73,7 +73,7 @@ async def open_nats(context: Context, stack: AsyncExitStack) -> None:
     log = NatsLog(
         context.connection, environment.generation, clock=context.clock, entropy=context.entropy
     )
-    context.log_opened = MeteredLog(log, context.metrics)
+    context.log_opened = MeteredLog(log, context.metrics, context.clock)
     context.bus_opened = NatsBus(context.connection)
 
 

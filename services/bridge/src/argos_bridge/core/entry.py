@@ -7,7 +7,9 @@ Rules, in this order; the first that applies decides:
    passed, a later exit of everything supersedes it, the trade it adds to was closed meanwhile, the
    position it reverses was not closed, or its last refusal allows no other attempt.
 3. It waits for: the exit it reverses, the pause after a refusal, every order on its symbol whose
-   outcome nobody knows, and a lease. Waiting ends at the deadline.
+   outcome nobody knows, and a lease; where a symbol has one position for all (not on a hedging
+   account), also for every earlier exit of the symbol, or that exit would close the entry and the
+   entry what the exit was for. Waiting ends at the deadline.
 4. It is submitted, for what is not filled yet.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from argos_common.domain.book import LegView, TradeView
 from argos_common.domain.control import open_leg_is_stale
+from argos_common.domain.instrument import AccountKind
 from argos_common.domain.order import LIVE
 from argos_common.domain.verdict import Effect
 
@@ -117,11 +120,22 @@ def _not_yet(state: AccountState, view: LegView, moment: Moment) -> str:
             return "the position it reverses is not closed yet"
         if any(state.book.orders[each].owed for leg in trade.legs.values() for each in leg.orders):
             return "deals of the position it reverses are still to come"
+    if state.config.kind is not AccountKind.HEDGING and _exit_ahead(state, view):
+        return "an earlier exit of the symbol is not over"
     if view.symbol in state.unresolved.values():
         return "the outcome of another order on the symbol is not known"
     if not moment.lease:
         return "no lease"
     return ""
+
+
+def _exit_ahead(state: AccountState, view: LegView) -> bool:
+    """Whether an exit of the symbol that was approved before is not over."""
+    for key, sequence in state.closing.items():
+        found = state.leg(key)
+        if found and found[1].symbol == view.symbol and sequence < view.verdict_sequence:
+            return True
+    return False
 
 
 def _exit_before(state: AccountState, view: LegView) -> tuple[TradeView, LegView] | None:

@@ -10,7 +10,7 @@ from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, OrderId
 from argos_common.domain.node import LeaseAnswer
-from argos_common.domain.order import OrderState
+from argos_common.domain.times import NS_PER_S
 from argos_common.lasthop.contract import Node
 from argos_common.runtime.follow import Follower, Proposer
 from argos_common.runtime.log import Entry
@@ -82,6 +82,14 @@ class Bridge:
         while any(claims.sending for claims in self._claims):
             await self._around.clock.sleep(_DRAIN_LOOK_S)
 
+    def measure(self) -> None:
+        """Set the gauges that a bridge knows."""
+        now_ns = self._around.clock.monotonic_ns()
+        for account, desk in self._desks.items():
+            age_ns = desk.leases.age_ns(now_ns)
+            if age_ns is not None:
+                self._around.metrics.lease_age_seconds.labels(account).set(age_ns / NS_PER_S)
+
     def _serve(self, account: Account) -> None:
         state = self.state.account(account)
         if self._group is None or account in self._desks:
@@ -122,14 +130,9 @@ class Bridge:
         desk.ring()
 
     def _count(self, desk: Desk, order_id: str) -> None:
-        metrics, state = self._around.metrics, desk.state
-        order = state.book.orders.get(OrderId(order_id))
+        order = desk.state.book.orders.get(OrderId(order_id))
         reached = order.state.name.lower() if order else "at_rest"
-        metrics.orders.labels(desk.account, reached).inc()
-        in_doubt = sum(
-            1 for each in state.unresolved if state.book.orders[each].state is OrderState.IN_DOUBT
-        )
-        metrics.orders_in_doubt.labels(desk.account).set(in_doubt)
+        self._around.metrics.orders.labels(desk.account, reached).inc()
 
     def _dead_letter(self, entry: Entry, error: WireError) -> None:
         self._around.lines.error(

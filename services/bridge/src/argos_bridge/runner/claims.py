@@ -24,7 +24,7 @@ from argos_common.runtime.log import (
     Stale,
     Unknown,
 )
-from argos_common.runtime.telemetry import Kind
+from argos_common.runtime.telemetry import Kind, Span
 from argos_common.wire import subjects
 from argos_common.wire.codec import encode
 
@@ -84,7 +84,20 @@ class Claims:
     async def _decline(self, event: OrderDeclined) -> None:
         desk = self._desk
         subject = subjects.order(desk.account, event.order_id, 1)
-        answer = await desk.append(subject, event, CreateOnce(), once_id(event.order_id))
+        trade = desk.state.book.trades.get(event.trade_id)
+        with desk.around.telemetry.span(
+            "decline",
+            parent=trade.legs[event.leg].trace_parent if trade and event.leg in trade.legs else "",
+            kind=Kind.CONSUMER,
+            attributes={
+                "trade.id": event.trade_id,
+                "argos.account": event.account,
+                "argos.order_id": event.order_id,
+                "argos.attempt": event.attempt,
+                "argos.code": event.code,
+            },
+        ):
+            answer = await desk.append(subject, event, CreateOnce(), once_id(event.order_id))
         if isinstance(answer, Mine):
             desk.around.lines.info("declined", **_fields(event), reason=event.sentence)
         elif not isinstance(answer, Exists) or event.order_id not in desk.state.book.orders:
@@ -102,12 +115,13 @@ class Claims:
         turn_at = desk.state.turn_sequence
         begun_ns = desk.clock.monotonic_ns()
         with desk.around.telemetry.span(
-            "claim", parent=event.trace_parent, trade_id=event.trade_id, attributes=_traced(event)
-        ):
+            "claim", parent=event.trace_parent, trade_id=event.trade_id, kind=Kind.CONSUMER,
+            attributes=_traced(event),
+        ) as span:  # fmt: skip
             answer = await desk.append_together(*turn, claim)
-        desk.around.metrics.hop_seconds.labels("claim").observe(
-            (desk.clock.monotonic_ns() - begun_ns) / NS_PER_S
-        )
+            span.set("argos.answer", type(answer).__name__.lower())
+            took_s = (desk.clock.monotonic_ns() - begun_ns) / NS_PER_S
+            desk.around.metrics.hop("claim", took_s, desk.around.telemetry.trace_id())
         order = desk.state.book.orders.get(event.order_id)
         ours = order is not None and order.submitting == event
         match answer:
@@ -159,12 +173,15 @@ class Claims:
         desk = self._desk
         try:
             outcome = await self._send(event)
+            desk.around.metrics.outcomes.labels(desk.account, outcome.result.name.lower()).inc()
             with desk.around.telemetry.span(
-                "outcome",
+                "send outcome",
                 parent=event.trace_parent,
                 trade_id=event.trade_id,
-                attributes={**_traced(event), "result": outcome.result.name},
-            ):
+                kind=Kind.PRODUCER,
+                attributes=_traced(event),
+            ) as span:
+                _describe(span, outcome)
                 await self._record(event, outcome)
         finally:
             self._sending.pop(event.order_id, None)
@@ -188,10 +205,9 @@ class Claims:
                 outcome = await desk.node.submit(_submission(event, budget_ns, trace_parent))
             except ArgosError as error:
                 outcome = unknown(event.order_id, "no_answer", str(error))
-            desk.around.metrics.hop_seconds.labels("submit").observe(
-                (desk.clock.monotonic_ns() - begun_ns) / NS_PER_S
-            )
-            span.set("result", outcome.result.name)
+            took_s = (desk.clock.monotonic_ns() - begun_ns) / NS_PER_S
+            desk.around.metrics.hop("submit", took_s, desk.around.telemetry.trace_id())
+            _describe(span, outcome)
             return outcome
 
     async def _record(self, event: OrderSubmitting, outcome: Outcome) -> None:
@@ -230,10 +246,21 @@ def _submission(event: OrderSubmitting, budget_ns: int, trace_parent: str) -> Su
     )
 
 
-def _traced(event: OrderSubmitting | OrderDeclined) -> dict[str, str]:
+def _describe(span: Span, outcome: Outcome) -> None:
+    """What a trace shows of an attempt's outcome."""
+    span.set("argos.result", outcome.result.name.lower())
+    if outcome.code:
+        span.set("argos.code", outcome.code)
+    if outcome.sentence:
+        span.failed(outcome.sentence)
+
+
+def _traced(event: OrderSubmitting) -> dict[str, str]:
     """The same for a span, where the trade has the name it is searched by."""
-    fields = _fields(event)
-    return {"trade.id": fields.pop("trade_id"), **fields}
+    return {
+        "trade.id" if name == "trade_id" else f"argos.{name}": value
+        for name, value in _fields(event).items()
+    }
 
 
 def _fields(event: OrderSubmitting | OrderDeclined) -> dict[str, str]:

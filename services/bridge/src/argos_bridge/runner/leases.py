@@ -40,8 +40,14 @@ class Leases:
 
     def __init__(self) -> None:
         self._granted: list[_Granted] = []
+        self._granted_ns: int | None = None
+
+    def age_ns(self, now_ns: int) -> int | None:
+        """How long ago one was last granted; None: never."""
+        return None if self._granted_ns is None else now_ns - self._granted_ns
 
     def grant(self, nonce: str, asked_ns: int, granted_ns: int) -> None:
+        self._granted_ns = granted_ns
         self._granted = [*self._granted[1 - KEPT :], _Granted(nonce, asked_ns, granted_ns)]
 
     def clear(self) -> None:

@@ -16,6 +16,7 @@ KEEP_EVERY = 5_000
 
 async def live(context: Context, bridge: Bridge, keep: Callable[[], None]) -> None:
     """Until the context says stop; what is under way then ends before this returns."""
+    context.gauges.append(bridge.measure)
     async with asyncio.TaskGroup() as group:
         work = [
             group.create_task(bridge.run()),

@@ -10,8 +10,9 @@ from hashlib import sha256
 from argos_common.domain.errors import ArgosError
 from argos_common.domain.node import AccountFacts
 from argos_common.domain.times import NS_PER_S
-from argos_common.domain.venue import Deal
+from argos_common.domain.venue import Deal, DealReason, DealRecorded
 from argos_common.lasthop.contract import NodeUnavailable
+from argos_common.runtime.telemetry import Kind
 from argos_common.wire import subjects
 from argos_common.wire.codec import pack
 
@@ -68,9 +69,32 @@ class Session:
                 continue
             await self._await_answer(deal)
             event = recorded(desk.state, deal, desk.clock.now_ns())
-            subject = subjects.venue(desk.account, "deal", deal_token(deal.deal_id))
-            if await desk.record(subject, event):
+            if await self._record(event):
                 self._deals.popleft()
+
+    async def _record(self, event: DealRecorded) -> bool:
+        """Put it on record. What the venue or a person did is a trace of its own, with a link.
+
+        A stream that was opened anew repeats deals; those of trades that are over are not news.
+        """
+        desk, deal = self._desk, event.deal
+        subject = subjects.venue(desk.account, "deal", deal_token(deal.deal_id))
+        trade = desk.state.book.trades.get(event.trade_id)
+        if deal.reason is DealReason.OURS or (trade is None and not event.external):
+            return await desk.record(subject, event)
+        with desk.around.telemetry.span(
+            "send deal",
+            kind=Kind.PRODUCER,
+            attributes={
+                "trade.id": event.trade_id,
+                "argos.account": desk.account,
+                "argos.deal_id": deal.deal_id,
+                "argos.reason": deal.reason.name.lower(),
+                "argos.symbol": deal.symbol,
+            },
+        ) as span:
+            span.link(trade.trace_parent if trade is not None else "")
+            return await desk.record(subject, event)
 
     async def owed(self) -> None:
         """Ask for deals that are long overdue.

@@ -8,6 +8,7 @@ from argos_common.domain.ids import OrderId
 from argos_common.domain.order import OrderEvent, next_state
 from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import NodeConfirmed
+from argos_common.runtime.telemetry import Kind
 from argos_common.wire import subjects
 
 from argos_bridge.core import doubt
@@ -141,7 +142,18 @@ class Watch:
             found=type(event).__name__,
             doubtful_s=round(since_s, 3),
         )
-        await desk.propose(order_id, event)
+        with desk.around.telemetry.span(
+            "send evidence",
+            parent=order.submitting.trace_parent if order.submitting else "",
+            kind=Kind.PRODUCER,
+            attributes={
+                "trade.id": order.trade_id,
+                "argos.account": desk.account,
+                "argos.order_id": order_id,
+                "argos.found": type(event).__name__,
+            },
+        ):
+            await desk.propose(order_id, event)
 
     def _still_says_something(self, event: OrderEvent) -> bool:
         """Whether an event that was found a while ago is still possible: appends take their time."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from argos_common.wire.codec import to_plain
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from argos_monitor.core.signals import signal_lines
@@ -15,6 +17,7 @@ from argos_monitor.core.timeline import timeline
 from argos_monitor.ports import LedgerAway, LedgerReader
 
 LIMIT_MAX = 1_000
+TRACE_ID_DIGITS = 32
 
 
 def make_app(
@@ -25,7 +28,9 @@ def make_app(
     ready: Callable[[], bool],
 ) -> FastAPI:
     """The application. Handlers that read the ledger run in threads of their own."""
-    app = FastAPI(title="Argos", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Argos", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
 
     @app.exception_handler(LedgerAway)
     async def away(request: Request, error: LedgerAway) -> JSONResponse:
@@ -59,6 +64,17 @@ def make_app(
         sentence = f"there is no {request.url.path[:80]}; there is {known}"
         return JSONResponse({"error": sentence}, status_code=404)
 
+    @app.exception_handler(405)
+    async def only_read(request: Request, error: Any) -> JSONResponse:  # the framework's own
+        del request, error
+        return JSONResponse({"error": "the monitor is only read: use GET"}, status_code=405)
+
+    @app.exception_handler(RequestValidationError)
+    async def misasked(request: Request, error: RequestValidationError) -> JSONResponse:
+        del request
+        wrong = (f"{each['loc'][-1]}: {each['msg'].lower()}" for each in error.errors())
+        return JSONResponse({"error": "; ".join(wrong)}, status_code=422)
+
     return app
 
 
@@ -71,6 +87,7 @@ def _ledger_pages(app: FastAPI, ledger: LedgerReader) -> None:
 
     @app.get("/api/trades/{trade_id}")
     def trade(trade_id: str) -> JSONResponse:
+        trade_id = _spelled(trade_id)
         told = ledger.events_of(trade_id)
         if not told:
             sentence = (
@@ -83,3 +100,13 @@ def _ledger_pages(app: FastAPI, ledger: LedgerReader) -> None:
     @app.get("/api/signals")
     def signals(limit: int = Query(50, ge=1, le=LIMIT_MAX)) -> JSONResponse:
         return JSONResponse({"signals": signal_lines(ledger.signals(limit))})
+
+
+def _spelled(trade_id: str) -> str:
+    """The id as we write it. A trace's id is the trade's without dashes, so that is taken too."""
+    if len(trade_id) != TRACE_ID_DIGITS:
+        return trade_id
+    try:
+        return str(UUID(hex=trade_id))
+    except ValueError:
+        return trade_id

@@ -57,7 +57,7 @@ class SqlLedgerReader:
     """Implements `LedgerReader` on a SQLAlchemy URL."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._engine = reading_engine(url)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -142,7 +142,8 @@ def _trade(row: dict[str, Any]) -> Json:
     return row
 
 
-def _engine(url: str) -> Engine:
+def reading_engine(url: str) -> Engine:
+    """An engine that reads a ledger beside its writer and cannot change it."""
     try:
         parsed = make_url(url)
     except ArgumentError:

@@ -84,6 +84,10 @@ class Desk:
                     ),
                 )
 
+    def standing(self) -> list[Notice]:
+        """What was told and is not over, as it was told last."""
+        return [each.notice for each in self.open.values()]
+
     def observe(
         self, conditions: Iterable[Condition], undecided: frozenset[str], now_ns: int
     ) -> list[Notice]:

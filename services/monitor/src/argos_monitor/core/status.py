@@ -40,8 +40,7 @@ def fleet_status(
     services = beats.views(now_ns, log.last_sequence)
     expected = [each for each in services if each.name in beats.expected]
     worst = max((each.liveness for each in expected), key=_RANK.index, default=Liveness.OFFLINE)
-    age_ns = now_ns - log.answered_ns if log.answered_ns else None
-    fresh = age_ns is not None and age_ns <= UNREACHABLE_NS
+    age_ns, fresh = _log_age(log, now_ns)
     if worst is Liveness.OFFLINE:
         status = "offline"
     else:
@@ -77,6 +76,19 @@ def fleet_status(
             "discrepancies_open": sum(len(a.discrepancies) for a in state.accounts.values()),
         },
     }
+
+
+def is_healthy(beats: Heartbeats, log: LogView, now_ns: int) -> bool:
+    """Whether every expected service is heard of in time and the log answers."""
+    return _log_age(log, now_ns)[1] and all(
+        beats.liveness(name, now_ns) is Liveness.ONLINE for name in beats.expected
+    )
+
+
+def _log_age(log: LogView, now_ns: int) -> tuple[int | None, bool]:
+    """(since when the log last answered, whether that is not long ago)."""
+    age_ns = now_ns - log.answered_ns if log.answered_ns else None
+    return age_ns, age_ns is not None and age_ns <= UNREACHABLE_NS
 
 
 def waiting_status(pid: int) -> Json:

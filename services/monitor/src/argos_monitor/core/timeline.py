@@ -84,9 +84,13 @@ class VerdictLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
-    """One order: one attempt at one part of a leg. `match` None until it is reconciled."""
+    """One order: one attempt at one part of a leg. `match` None until it is reconciled.
+
+    `cause_id` is the signal, or the order of an operator, that it was placed for.
+    """
 
     order_id: str
+    cause_id: str
     account: str
     leg: int
     part: int
@@ -211,6 +215,7 @@ def _order(events: Events, item: Told, begin: OrderSubmitting | OrderDeclined) -
     asked = begin if isinstance(begin, OrderSubmitting) else None
     return OrderLine(
         order_id=begin.order_id,
+        cause_id=begin.cause_id,
         account=begin.account,
         leg=begin.leg,
         part=begin.part,

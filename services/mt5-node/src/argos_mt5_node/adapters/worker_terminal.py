@@ -24,6 +24,7 @@ from pathlib import Path
 from argos_common.domain.errors import OurMistake
 from argos_common.lasthop.lock import FileLock
 from argos_common.runtime.clock import Clock
+from argos_common.runtime.telemetry import NullTelemetry, Telemetry
 
 from argos_mt5_node.core import frames
 from argos_mt5_node.core.calls import Answer, Call, Json, answer_from_json, call_to_json
@@ -74,8 +75,10 @@ class WorkerTerminal:
         clock: Clock,
         notice: Callable[[str], None],
         budgets: Budgets | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._plan = plan
+        self._telemetry = telemetry or NullTelemetry()
         self._clock = clock
         self._notice = notice
         self._budgets = budgets or Budgets()
@@ -133,9 +136,20 @@ class WorkerTerminal:
             except (OSError, EOFError, ValueError) as error:
                 await self._end(process, "the process that holds the terminal ended")
                 raise CallLost(f"{self._down} ({type(error).__name__})") from None
+            if reply.get("sent"):
+                self._trace(process.pid, *reply["sent"])
             if reply["gone"]:
                 await self._end(process, f"the terminal is gone ({reply['gone']})")
             return [answer_from_json(answer) for answer in reply["answers"]]
+
+    def _trace(self, pid: int, begun_ns: int, retcode: int) -> None:
+        """A span of the worker for an order it sent; by its own account, on the same clock."""
+        with self._telemetry.span(
+            "worker order_send",
+            start_ns=begun_ns,
+            attributes={"argos.worker_pid": pid, "argos.retcode": retcode},
+        ):
+            pass
 
     async def kill(self) -> None:
         process = self._process

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from argos_common.domain.node import LeaseAnswer
 from argos_common.domain.times import NS_PER_S
 from argos_common.domain.verdict import VerdictGiven
@@ -17,14 +20,16 @@ class ServiceReport:
         self._logger = logger
         self._granted: dict[str, bool] = {}
 
-    def verdict(self, verdict: VerdictGiven, sequence: int, took_ns: int) -> None:
+    def verdict(
+        self, verdict: VerdictGiven, sequence: int, took_ns: int, trace_id: str = ""
+    ) -> None:
         decision = verdict.decision.name.lower()
         self._metrics.verdicts.labels(verdict.account, decision).inc()
         for rule in verdict.rules:
             if not rule.passed:
                 self._metrics.rule_failures.labels(verdict.account, rule.rule).inc()
         if took_ns > 0:
-            self._metrics.hop_seconds.labels("verdict").observe(took_ns / NS_PER_S)
+            self._metrics.hop("verdict", took_ns / NS_PER_S, trace_id)
         self._logger.info(
             "verdict",
             account=verdict.account,
@@ -56,6 +61,10 @@ class ServiceReport:
 
     def log_used(self, percent: int) -> None:
         self._metrics.log_used_ratio.set(percent / 100)
+
+    def limits_used(self, account: str, used: Mapping[str, Decimal]) -> None:
+        for limit, ratio in used.items():
+            self._metrics.limit_used_ratio.labels(account, limit).set(float(ratio))
 
     def oddity(self, sentence: str) -> None:
         self._logger.warning(sentence)

@@ -175,6 +175,10 @@ class Commands:
         targets = self._targets(command)
         if not targets:
             raise BadInput("no account is known here yet")
+        if command.symbol and not any(_knows(risk, command.symbol) for risk in targets):
+            raise BadInput(
+                f"nothing called {command.symbol} is traded or held there; check the name"
+            )
         done = self._on_record(command, targets)
         if done is not None:
             return done
@@ -264,6 +268,15 @@ def _on_head(risk: AccountRisk, event: Control) -> Append:
 def _engaged(risk: AccountRisk, scope: Scope) -> bool:
     control = risk.control
     return control.fleet_killed if scope is Scope.FLEET else control.account_killed
+
+
+def _knows(risk: AccountRisk, symbol: str) -> bool:
+    """Whether the account trades the symbol, or has held it: also what somebody else opened."""
+    routes = risk.config.symbols if risk.config is not None else ()
+    held = risk.book.trades.values()
+    return any(route.symbol == symbol for route in routes) or any(
+        trade.symbol == symbol for trade in held
+    )
 
 
 def _nothing_to_release(targets: list[AccountRisk], scope: Scope) -> str:

@@ -24,6 +24,7 @@ from argos_common.wire.documents import read_config
 from argos_common.wire.subjects import COMMAND, FACTS, LEASE
 
 from argos_risk.core.state import RiskState, fold, fold_unreadable
+from argos_risk.core.utilisation import utilisation
 from argos_risk.ports import NoProposals, Proposals, QuietReport, Report
 from argos_risk.runner.commands import Commands
 from argos_risk.runner.currency import Currency
@@ -114,6 +115,12 @@ class RiskRunner:
     def ready(self) -> bool:
         """Whether the log has been read to its end once."""
         return self.currency.caught_up.is_set()
+
+    def measure(self) -> None:
+        """Report how much of each account's limits is used."""
+        for account, risk in self.state.accounts.items():
+            facts = self._facts.of(account, "", risk.config)
+            self._ports.report.limits_used(account, utilisation(risk, facts))
 
     async def run(self) -> None:
         """Serve until cancelled."""

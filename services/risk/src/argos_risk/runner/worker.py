@@ -15,8 +15,18 @@ from argos_common.domain.verdict import VerdictGiven
 from argos_common.runtime.bounded import bounded
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.follow import Proposer
-from argos_common.runtime.log import Append, Busy, Exists, Full, Head, Mine, Stale, Unknown
-from argos_common.runtime.telemetry import Telemetry
+from argos_common.runtime.log import (
+    Answer,
+    Append,
+    Busy,
+    Exists,
+    Full,
+    Head,
+    Mine,
+    Stale,
+    Unknown,
+)
+from argos_common.runtime.telemetry import Kind, Span, Telemetry
 from argos_common.wire import codec, subjects
 
 from argos_risk.core.decide import decide
@@ -73,28 +83,23 @@ class Worker:
                 return  # the log may have moved on meanwhile
         signal = cause.signal
         with tools.telemetry.span(
-            "risk.verdict",
+            "process signal" if signal is not None else "process command",
             parent=signal.trace_parent if signal is not None else "",
-            trade_id=cause.cause_id if signal is not None else cause.trade_id or "",
-            attributes={"argos.account": self.account, "argos.cause_id": cause.cause_id},
+            trade_id=cause.cause_id,
+            kind=Kind.CONSUMER,
+            attributes={"argos.account": self.account, "messaging.system": "nats"},
         ) as span:
             risk = tools.state.accounts[self.account]
             verdict = self._decide(risk, cause)
-            span.set("argos.decision", verdict.decision.name)
-            span.set("trade.id", verdict.trade_id or "")
-            answer = await tools.proposer.append(
-                Append(
-                    subject=subjects.verdict(self.account),
-                    data=codec.encode(verdict),
-                    condition=Head(risk.verdict_head),
-                )
-            )
+            self._describe(span, risk, verdict, cause)
+            trace_id = tools.telemetry.trace_id()
+            answer = await self._send(risk, verdict)
         match answer:
             case Mine():
                 took_ns = 0
                 if signal is not None:
                     took_ns = tools.clock.now_ns() - signal.received_at_ns
-                tools.report.verdict(verdict, answer.sequence, took_ns)
+                tools.report.verdict(verdict, answer.sequence, took_ns, trace_id)
             case Stale() | Unknown() | Exists():
                 pass  # everything the log holds is folded: look again whether it is still pending
             case Busy():
@@ -104,11 +109,35 @@ class Worker:
                 await tools.clock.sleep(FULL_PAUSE_S)
 
     def _decide(self, risk: AccountRisk, cause: Cause) -> VerdictGiven:
+        facts = self._tools.facts.of(self.account, _symbol(risk, cause), risk.config)
+        return decide(self._tools.state, self.account, cause, facts)
+
+    async def _send(self, risk: AccountRisk, verdict: VerdictGiven) -> Answer:
+        """Append it under a span of its own, which whoever acts on it will name."""
         tools = self._tools
-        facts = tools.facts.of(self.account, _symbol(risk, cause), risk.config)
-        verdict = decide(tools.state, self.account, cause, facts)
-        here = tools.telemetry.trace_parent()
-        return replace(verdict, trace_parent=here) if here else verdict
+        with tools.telemetry.span("send verdict", kind=Kind.PRODUCER):
+            here = tools.telemetry.trace_parent()
+            return await tools.proposer.append(
+                Append(
+                    subject=subjects.verdict(self.account),
+                    data=codec.encode(replace(verdict, trace_parent=here) if here else verdict),
+                    condition=Head(risk.verdict_head),
+                )
+            )
+
+    def _describe(self, span: Span, risk: AccountRisk, verdict: VerdictGiven, cause: Cause) -> None:
+        """What a trace shows of a verdict; an exit's trace is linked to its trade's."""
+        span.set("argos.decision", verdict.decision.name.lower())
+        span.set("argos.reason", verdict.reason)
+        failed = [rule.rule for rule in verdict.rules if not rule.passed]
+        if failed:
+            span.set("argos.refused_by", ",".join(failed))
+        if verdict.trade_id is None:
+            return
+        span.set("trade.id", verdict.trade_id)
+        trade = risk.book.trades.get(verdict.trade_id)
+        if trade is not None and str(verdict.trade_id) != str(cause.cause_id):
+            span.link(trade.trace_parent)
 
     async def _first_facts(self) -> bool:
         """Give the first facts after a start a moment to arrive; whether anything was waited for."""

@@ -7,18 +7,33 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, Insert, Table, select, tuple_, update
+from sqlalchemy import Connection, Executable, Insert, Table, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from argos_reconciler.adapters.sql import tables
-from argos_reconciler.adapters.sql.engine import Opened, explained, open_for_writing
+from argos_reconciler.adapters.sql.engine import (
+    Opened,
+    explained,
+    open_for_writing,
+    sqlite_path,
+)
 from argos_reconciler.core.checkpoint import Chain
 from argos_reconciler.core.project import Wanted, fold_all, wanted
 from argos_reconciler.core.rows import Item, Row, Rows
-from argos_reconciler.ports import REBUILD, Checkpoint, LedgerUnavailable, LedgerUnusable
+from argos_reconciler.ports import (
+    REBUILD,
+    Checkpoint,
+    LedgerSize,
+    LedgerUnavailable,
+    LedgerUnusable,
+)
 
 T = TypeVar("T")
+_POSTGRES_SIZE = """
+SELECT pg_database_size(current_database()),
+       (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())
+"""
 IN_MAX = 200
 """Keys per SELECT: every database has a limit on bound values."""
 
@@ -39,6 +54,10 @@ class SqlLedger:
 
     async def project(self, items: Sequence[Item]) -> Checkpoint:
         return await self._run(lambda: self._project(items))
+
+    async def size(self) -> LedgerSize | None:
+        """How large it is now; None while it cannot be asked."""
+        return await self._run(self._size)
 
     async def close(self) -> None:
         """Let go of it; may be called again."""
@@ -67,6 +86,21 @@ class SqlLedger:
         except LedgerUnusable:
             self._let_go()
             raise
+
+    def _size(self) -> LedgerSize | None:
+        opened = self._opened
+        if opened is None:
+            return None
+        path = sqlite_path(self._url)
+        if path is not None:
+            files = (path, path.with_name(path.name + "-wal"))
+            return LedgerSize(sum(each.stat().st_size for each in files if each.exists()), 1)
+        try:
+            with opened.connection.begin():
+                row = opened.connection.execute(text(_POSTGRES_SIZE)).one()
+        except SQLAlchemyError:
+            return None  # the next batch says what is wrong
+        return LedgerSize(*row)
 
     def _let_go(self) -> None:
         if self._opened is not None:

@@ -1,4 +1,4 @@
-"""A venue whose placements are traced and counted."""
+"""A venue whose placements are traced and counted: every node puts one between hop and venue."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from argos_common.domain.node import (
     Snapshot,
     Submission,
 )
+from argos_common.domain.times import NS_PER_S
 from argos_common.domain.venue import Deal
 from argos_common.lasthop.venue import Capabilities, Venue
 from argos_common.runtime.clock import Clock
@@ -24,11 +25,8 @@ from argos_common.runtime.telemetry import Kind, Telemetry
 class MeasuredVenue:
     """Implements `Venue` over another one."""
 
-    def __init__(
-        self, inner: Venue, node: str, clock: Clock, telemetry: Telemetry, metrics: Metrics
-    ) -> None:
+    def __init__(self, inner: Venue, clock: Clock, telemetry: Telemetry, metrics: Metrics) -> None:
         self._inner = inner
-        self._node = node
         self._clock = clock
         self._telemetry = telemetry
         self._metrics = metrics
@@ -40,18 +38,28 @@ class MeasuredVenue:
     async def place(self, submission: Submission) -> Outcome:
         started_ns = self._clock.monotonic_ns()
         with self._telemetry.span(
-            "venue.place",
-            parent=submission.trace_parent,
+            "place",
             kind=Kind.CLIENT,
-            attributes={"account": submission.account, "order_id": submission.order_id},
+            attributes={
+                "argos.account": submission.account,
+                "argos.order_id": submission.order_id,
+                "argos.venue_symbol": submission.venue_symbol,
+                "argos.quantity": str(submission.quantity),
+            },
         ) as span:
             outcome = await self._inner.place(submission)
-            span.set("result", outcome.result.name.lower())
+            result = outcome.result.name.lower()
+            span.set("argos.result", result)
+            if outcome.code:
+                span.set("argos.code", outcome.code)
+            if outcome.venue_order_id:
+                span.set("argos.venue_order_id", outcome.venue_order_id)
             if outcome.sentence:
                 span.failed(outcome.sentence)
-        seconds = (self._clock.monotonic_ns() - started_ns) / 1e9
-        self._metrics.hop_seconds.labels("venue_call").observe(seconds)
-        self._metrics.venue_calls.labels(self._node, outcome.result.name.lower()).inc()
+            seconds = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
+            self._metrics.hop("venue", seconds, self._telemetry.trace_id())
+        self._metrics.venue_calls.labels(submission.account, result).inc()
+        self._metrics.venue_codes.labels(submission.account, outcome.code or "none").inc()
         return outcome
 
     async def search(self, question: Question) -> Evidence:
