@@ -7,11 +7,11 @@ SEEDS ?= 5000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check fmt proto dashboards lock bench sim chaos clean
+.PHONY: help setup demo up test test-docker check fmt proto dashboards lock bench sim chaos clean
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## Install the locked tools and packages into .venv (a no-op when nothing changed)
 	@$(PYTHON) tools/bootstrap.py
@@ -24,6 +24,9 @@ up: setup  ## Run the whole fleet here, with a simulated venue
 
 test: setup  ## Run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-docker: setup  ## Run the tests that need Docker: the fleet of docker-compose.yml under faults
+	@ARGOS_TEST_DOCKER=1 $(BIN)/python -m pytest -m docker
 
 check: setup  ## Everything a change must pass besides the tests
 	@$(BIN)/python tools/gate.py

@@ -114,8 +114,11 @@ def _until_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> 
 @contextmanager
 def _container() -> Iterator[str]:
     from testcontainers.community.postgres import PostgresContainer
+    from testcontainers.core.config import testcontainers_config
 
-    from tests.integration.compose_file import settings
+    from tests.integration.compose_file import UTF8, settings
 
-    with PostgresContainer(settings()["POSTGRES_IMAGE"], driver="psycopg") as container:
-        yield container.get_connection_url()
+    testcontainers_config.ryuk_disabled = True
+    container = PostgresContainer(settings()["POSTGRES_IMAGE"], driver="psycopg")
+    with container.with_envs(**UTF8) as started:
+        yield started.get_connection_url()

@@ -36,6 +36,10 @@ def from_file() -> Json:
     return parsed
 
 
+UTF8 = {"POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale=C.UTF-8"}
+"""As in docker-compose.yml: an image's own default may be another."""
+
+
 def has_compose() -> bool:
     """Whether `docker compose` is installed; a daemon is not needed to read a file."""
     if shutil.which("docker") is None:

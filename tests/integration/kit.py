@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from argos_cli.audit.replay import replay_record
@@ -36,6 +36,7 @@ from argos_common.domain.reconcile import OrderMatched
 from argos_common.domain.venue import DealRecorded
 from argos_common.domain.verdict import Decision, VerdictGiven
 from argos_common.runtime.clock import SystemClock
+from argos_common.runtime.fleet import Fleet
 from argos_common.runtime.log import LogUnavailable
 from argos_common.runtime.times import utc_text
 from argos_mt5_node.simulator.control import SimulatorControl
@@ -68,6 +69,15 @@ def alert(sender_id: str, action: str = "buy", bot: tuple[str, str, str, str] = 
     return json.dumps(body).encode()
 
 
+class Addressed(Protocol):
+    """A fleet of either kind, as a sender sees it."""
+
+    @property
+    def fleet(self) -> Fleet | None: ...
+
+    def webhook_url(self, source: str) -> str: ...
+
+
 @dataclass(slots=True)
 class Sender:
     """Posts alerts as a careful sender does: again until it is answered 200.
@@ -76,7 +86,7 @@ class Sender:
     0 where nobody answered. `late`: alerts whose resend came too late to be traded.
     """
 
-    fleet: EmbeddedFleet
+    fleet: Addressed
     taken: dict[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Counter[int] = field(default_factory=Counter)
     slowest_s: float = 0.0

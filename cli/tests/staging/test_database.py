@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError
 pytestmark = pytest.mark.postgres
 
 
-def as_role(url: str, role: str) -> str:
-    return make_url(url).set(username=role).render_as_string(hide_password=False)
+def as_role(url: str, role: str, password: str) -> str:
+    found = make_url(url).set(username=role, password=password)
+    return found.render_as_string(hide_password=False)
 
 
 def test_the_writer_owns_the_tables_and_the_reader_only_reads(empty_postgres: str) -> None:
@@ -20,7 +21,8 @@ def test_the_writer_owns_the_tables_and_the_reader_only_reads(empty_postgres: st
     version = prepare_database(url, passwords)
     assert prepare_database(url, passwords | {READER: "another"}) == version
 
-    writer, reader = create_engine(as_role(url, WRITER)), create_engine(as_role(url, READER))
+    writer = create_engine(as_role(url, WRITER, passwords[WRITER]))
+    reader = create_engine(as_role(url, READER, "another"))
     row = {"id": 1, "generation": "g1", "sequence": 0, "hash": "h"}
     with writer.begin() as connection:
         connection.execute(tables.checkpoint.insert(), row)

@@ -47,11 +47,18 @@ def test_each_service_gets_what_it_needs_and_no_more(files: SecretFiles, tmp_pat
         "nats/secrets/public.conf",
         "grafana/secrets/admin-password",
         "grafana/secrets/ledger-password",
+        "monitor/secrets/alerts.token",
+        "alertmanager/secrets/alertmanager_token",
     }
     for path in tmp_path.rglob("*"):
         mode = stat.S_IMODE(path.stat().st_mode)
         service = path.relative_to(tmp_path).parts[0]
-        others_read = service in {"nats", "postgres", "grafana"}  # images with users of their own
+        others_read = service in {
+            "nats",
+            "postgres",
+            "grafana",
+            "alertmanager",
+        }  # images with users of their own
         assert not path.is_file() or mode == (0o444 if others_read else 0o400), path
     assert all(key.startswith("U") for key in public_keys(tmp_path).values())
 

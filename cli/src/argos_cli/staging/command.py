@@ -36,7 +36,7 @@ from argos_cli.commands.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from argos_cli.exits import Code, Ended, run, unreachable, usage
 from argos_cli.output import say, show, show_json
 from argos_cli.staging.live import live_mistakes, paper_mistakes, unreachable_nodes
-from argos_cli.staging.secret_files import ROLES, Change, SecretFiles
+from argos_cli.staging.secret_files import ROLES, Change, SecretFiles, joined
 
 staging = typer.Typer(no_args_is_help=True, help="The jobs of docker-compose.yml.")
 CONNECT_S = 30.0
@@ -56,24 +56,28 @@ def secrets(
 
 @staging.command()
 def rotate(
-    name: Annotated[str, typer.Argument(help="token:SOURCE, nats:SERVICE or postgres:ROLE.")],
+    names: Annotated[
+        list[str], typer.Argument(help="Each token:SOURCE, nats:SERVICE or postgres:ROLE.")
+    ],
     config: ConfigOption = DEFAULT_CONFIG,
     root: RootOption = ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Replace one secret; a token or key that it replaces stays valid until it is retired."""
-    _tell(_files(root, config).rotate(name), "replaced", as_json=as_json)
+    """Replace secrets; a token or key that is replaced stays valid until it is retired."""
+    files = _files(root, config)
+    _tell(joined(files.rotate(name) for name in names), "replaced", as_json=as_json)
 
 
 @staging.command()
 def retire(
-    name: Annotated[str, typer.Argument(help="token:SOURCE or nats:SERVICE.")],
+    names: Annotated[list[str], typer.Argument(help="Each token:SOURCE or nats:SERVICE.")],
     config: ConfigOption = DEFAULT_CONFIG,
     root: RootOption = ROOT,
     as_json: JsonOption = False,
 ) -> None:
     """End the validity of what `rotate` replaced."""
-    _tell(_files(root, config).retire(name), "only the newest is valid", as_json=as_json)
+    files = _files(root, config)
+    _tell(joined(files.retire(name) for name in names), "only the newest is valid", as_json=as_json)
 
 
 @staging.command()

@@ -8,6 +8,7 @@
     <root>/postgres/secrets/    the password of the database's owner
     <root>/database/secrets/    all three passwords, for the job that makes the roles
     <root>/grafana/secrets/     the administrator's password; the ledger's reader's
+    <root>/alertmanager/secrets/    the token for the monitor, which has it, too
 
 What is there is never changed, except to replace one secret at a time: `rotate` makes a new one and
 keeps the old one valid, `retire` ends the old one. Both files are complete at every moment.
@@ -16,7 +17,7 @@ keeps the old one valid, `retire` ends the old one. Both files are complete at e
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,15 @@ class Change:
     next_steps: tuple[str, ...] = ()
 
 
+def joined(changes: Iterable[Change]) -> Change:
+    """Several as one; equal steps are taken once."""
+    found = list(changes)
+    return Change(
+        made=tuple(name for each in found for name in each.made),
+        next_steps=tuple(dict.fromkeys(step for each in found for step in each.next_steps)),
+    )
+
+
 class SecretFiles:
     """The folders below `root`. Every method may run again."""
 
@@ -69,6 +79,7 @@ class SecretFiles:
             self._once(self._role_file(role), self._password, _OURS)
         self._once(self._in("postgres", "password"), self._password, _ANYBODY)
         self._once(self._in("grafana", "admin-password"), self._password, _ANYBODY)
+        self._once(self._in("monitor", "alerts.token"), self._token, _OURS)
         self._write_passwords()
         return Change(made=tuple(self._made))
 
@@ -189,7 +200,12 @@ class SecretFiles:
             self._write(path, text, _ANYBODY)
 
     def _write_passwords(self) -> None:
-        """What each client of the database needs, as libpq reads it: only its owner may read it."""
+        """What each client of the database needs, as libpq reads it: only its owner may read it.
+
+        And the token with which Alertmanager comes to the monitor.
+        """
+        alerts = read_secret_file(self._in("monitor", "alerts.token")).reveal()
+        self._write_changed(self._in("alertmanager", "alertmanager_token"), alerts, _ANYBODY)
         owner = read_secret_file(self._in("postgres", "password")).reveal()
         self._write_changed(self._in("database", PGPASS_FILE), f"*:*:*:{OWNER}:{owner}", _OURS)
         for role, clients in ROLES.items():
