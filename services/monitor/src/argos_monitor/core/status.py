@@ -9,7 +9,6 @@ from typing import Any
 from argos_common.domain.money import plain
 from argos_common.domain.node import AccountFacts
 from argos_common.domain.times import NS_PER_MS, NS_PER_S
-
 from argos_common.runtime.times import utc_text
 
 from argos_monitor.core.conditions import UNREACHABLE_NS, LogView
