@@ -65,7 +65,7 @@ from argos_reconciler.ports import (
 )
 
 QUEUE_MAX = 16 * BATCH_MAX
-GATHER_S = 0.02
+GATHER_S = 0.1
 """How long the ledger waits for company before it takes a few entries: a commit costs the same."""
 
 MATCHES_AT_ONCE = 32
@@ -115,7 +115,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._queue: deque[Item] = deque()
-        self._arrived, self._room = asyncio.Event(), asyncio.Event()
+        self._arrived, self._room, self._complete = (asyncio.Event() for _ in range(3))
         self._room.set()
         paced = _Paced(self.log, self._room)
         self.follower = Follower(paced, self._fold, dead_letter=self._dead_letter)
@@ -145,6 +145,7 @@ class Reconciler:
         if isinstance(event, ConfigApplied):
             self._configure(entry, event)
         self.state.fold(entry.sequence, entry.appended_ns, event)
+        self._look_for_complete()
         self._enqueue(entry, event)
 
     def _dead_letter(self, entry: Entry, error: WireError) -> None:
@@ -215,20 +216,23 @@ class Reconciler:
     # --- matching
 
     async def _match(self) -> None:
-        news = self.follower.news
         while True:
-            news.clear()
+            self._complete.clear()
             ready = [
                 (account, order_id)
                 for account in self.state.accounts.values()
                 for order_id in account.matcher.complete
             ][:MATCHES_AT_ONCE]
             if not ready:
-                await news.wait()
+                await self._complete.wait()
                 continue
             done = await asyncio.gather(*(self._append_match(*each) for each in ready))
             if not all(done):
                 await self.clock.sleep(RETRY_S)
+
+    def _look_for_complete(self) -> None:
+        if any(account.matcher.complete for account in self.state.accounts.values()):
+            self._complete.set()
 
     async def _append_match(self, account: AccountState, order_id: OrderId) -> bool:
         """Append one match; whether it is on record now."""
@@ -303,8 +307,7 @@ class Reconciler:
                 pass  # who is late is the monitor's business
         now_ns = self.clock.now_ns()
         account.matcher.look_again(now_ns)
-        if account.matcher.complete:
-            self.follower.news.set()
+        self._look_for_complete()
         kinds = BOOK_KINDS
         if memory.listed:
             kinds = kinds | {DiscrepancyKind.MISSING_FILL}

@@ -57,7 +57,6 @@ class Follower:
         self._subjects = subjects
         self.sequence = after
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self.news = asyncio.Event()
 
     async def run(self) -> None:
         """Follow for ever. An entry that cannot be decoded is passed on and skipped."""
@@ -69,7 +68,6 @@ class Follower:
             else:
                 self._fold(entry, event)
             self.sequence = entry.sequence
-            self.news.set()
             if self._waiting:
                 self._wake()
 

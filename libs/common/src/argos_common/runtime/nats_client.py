@@ -115,14 +115,8 @@ class LeanClient(Client):
         super()._remove_sub(sid, max_msgs)
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:  # noqa: FBT001, FBT002  # the library's signature
-        transport = self._transport
-        if (
-            transport
-            and not force_flush
-            and self.is_connected
-            and self._pending
-            and self._has_room()
-        ):
+        transport: Any = self._transport
+        if not force_flush and self.is_connected and self._pending and _has_room(transport):
             try:
                 transport.writelines(self._pending)
             except (RuntimeError, OSError):
@@ -133,10 +127,11 @@ class LeanClient(Client):
                 return None
         return await super()._flush_pending(force_flush)
 
-    def _has_room(self) -> bool:
-        """Whether what is written now leaves soon. A transport that cannot say has none."""
-        writer = getattr(self._transport, "_io_writer", None)
-        return writer is not None and writer.transport.get_write_buffer_size() < WRITTEN_MAX
+
+def _has_room(transport: Any) -> bool:  # the library's
+    """Whether what is written now leaves soon. A transport that cannot say has none."""
+    writer = getattr(transport, "_io_writer", None)
+    return writer is not None and writer.transport.get_write_buffer_size() < WRITTEN_MAX
 
 
 def _expire(answer: asyncio.Future[Msg]) -> None:

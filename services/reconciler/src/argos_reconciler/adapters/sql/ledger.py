@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Executable, Insert, Table, select, text, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Executable, select, text, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from argos_reconciler.adapters.sql import tables
+from argos_reconciler.adapters.sql import tables, writing
 from argos_reconciler.adapters.sql.engine import (
     Opened,
     explained,
@@ -198,30 +197,7 @@ def _parts(keys: list[T]) -> list[list[T]]:
 
 def _store(connection: Connection, rows: Rows) -> None:
     for name, table in tables.ADDED.items():
-        if rows.added.get(name):
-            connection.execute(table.insert(), rows.added[name])
-    changed: tuple[tuple[Table, list[Row]], ...] = (
-        (tables.orders, list(rows.orders.values())),
-        (tables.trades, list(rows.trades.values())),
-        (tables.discrepancies, list(rows.discrepancies.values())),
-    )
-    for table, values in changed:
-        if values:
-            connection.execute(_upsert(table, connection.dialect.name), values)
-
-
-def _upsert(table: Table, dialect: str) -> Insert:
-    """Insert the row, or put it in the place of the one with its key."""
-    found = _UPSERTS.get((table.name, dialect))
-    if found is None:
-        make: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
-        statement = make(table)
-        keys = {column.name for column in table.primary_key}
-        found = _UPSERTS[table.name, dialect] = statement.on_conflict_do_update(
-            index_elements=[table.c[name] for name in sorted(keys)],
-            set_={c.name: statement.excluded[c.name] for c in table.c if c.name not in keys},
-        )
-    return found
-
-
-_UPSERTS: dict[tuple[str, str], Insert] = {}
+        writing.add(connection, table, rows.added.get(name, ()))
+    writing.put(connection, tables.orders, list(rows.orders.values()))
+    writing.put(connection, tables.trades, list(rows.trades.values()))
+    writing.put(connection, tables.discrepancies, list(rows.discrepancies.values()))
