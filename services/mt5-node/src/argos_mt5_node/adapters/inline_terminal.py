@@ -85,9 +85,13 @@ def perform(
     answers: list[Answer] = []
     for call in calls:
         answer = _one(module, call, never_returns)
-        answers.append(answer)
+        row = answer.row
         if not holds(call, answer):
+            answers.append(answer)
             break
+        if call.must and row is not None:
+            answer = Answer({name: row[name] for name in call.must})
+        answers.append(answer)
     return answers
 
 

@@ -4,7 +4,8 @@ Rules:
 1. A call names a function of the module, its positional arguments and its keywords.
 2. A call may carry `must`: fields of the record it returns, each with the values that are allowed.
    If one has another value, or there is no record, the calls after it are not made. So a send that
-   stands behind such reads happens only on the account and in the state that they showed.
+   stands behind such reads happens only on the account and in the state that they showed. Of a
+   record that is as it must be, those fields alone are answered: the rest is nobody's question.
 3. A call may carry `seen`: tickets of records that its caller has. They are left out.
 4. Records arrive as dictionaries. `value` None is never "nothing there": `code` and `text`, the
    module's error slot, say why.

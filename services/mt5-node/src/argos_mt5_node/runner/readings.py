@@ -53,16 +53,22 @@ class Readings:
 
     def look(self) -> tuple[Call, ...]:
         """The calls whose answers `take` wants."""
-        ticks = (Call("symbol_info_tick", (name,)) for name in self.symbols)
-        return (Call("terminal_info"), Call("account_info"), *ticks)
+        return (Call("terminal_info"), Call("account_info"), *self.look_at_ticks())
+
+    def look_at_ticks(self) -> tuple[Call, ...]:
+        """The calls whose answers `take_ticks` wants."""
+        return tuple(Call("symbol_info_tick", (name,)) for name in self.symbols)
 
     def take(self, answers: list[Answer], life: int) -> None:
         """The answers to `look`."""
         terminal, account, *ticks = answers
         self.take_standing(terminal.row, account.row, life)
-        if wrong_account(account.row, self.expected):
-            return
-        for name, answer in zip(self.symbols, ticks, strict=True):
+        if not wrong_account(account.row, self.expected):
+            self.take_ticks(ticks)
+
+    def take_ticks(self, answers: list[Answer]) -> None:
+        """The answers to `look_at_ticks`, from the right account."""
+        for name, answer in zip(self.symbols, answers, strict=True):
             if answer.row is not None and answer.row["time_msc"]:
                 self._take_tick(name, answer.row)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Tuning:
     """How often the terminal is read, in seconds, and how far it is trusted.
 
-    `poll_s`: deals and quotes; `poll_hot_s`: for `hot_for_s` after a send. `facts_every_s`: how
-    often changed quotes are passed on. `specs_every_s`: symbols are described anew. `scan_every_s`:
+    `poll_s`: deals; `poll_hot_s`: for `hot_for_s` after a send. `facts_every_s`: how often quotes
+    and how the account stands are read and passed on. `specs_every_s`: symbols are described anew. `scan_every_s`:
     deals are looked for further back. `history_settles_s`: how long after connecting the history
     may still be incomplete. `deviation_points`: how far the price may have moved, where it counts.
     """

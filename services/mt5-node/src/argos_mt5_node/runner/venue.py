@@ -134,9 +134,9 @@ class Mt5Venue:
 
     async def snapshot(self) -> Snapshot:
         positions, orders, *looked = await self._read(
-            Call("positions_get"), Call("orders_get"), *self._readings.look()
+            Call("positions_get"), Call("orders_get"), *self._readings.look_at_ticks()
         )
-        self._readings.take(looked, self._terminal.life)
+        self._readings.take_ticks(looked)
         await self._learn()
         view = self._readings
         known = positions.rows is not None and orders.rows is not None
@@ -208,8 +208,7 @@ class Mt5Venue:
         for _ in range(_CLOCK_TRIES):
             if self._readings.offset_ns is not None:
                 return self._readings.offset_ns
-            looked = await self._read(*self._readings.look())
-            self._readings.take(looked, self._terminal.life)
+            self._readings.take_ticks(await self._read(*self._readings.look_at_ticks()))
             await self._clock.sleep(_CLOCK_PAUSE_S)
         raise NodeUnavailable("no quote has moved yet, so the broker's clock is not known")
 

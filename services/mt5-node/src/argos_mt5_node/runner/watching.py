@@ -1,8 +1,9 @@
 """Watching one account: deals as they become visible, and facts.
 
-Each poll reads the deals of the last seconds of the broker's clock and, at its usual pace, how the
-account stands and the quotes. Right after a send it is quicker, for the deals alone. Deals may become visible late, so from time to time, and after every reconnection until the
-history has settled, it looks further back. A deal is passed on once.
+Each poll reads the deals of the last seconds of the broker's clock; how the account stands and the
+quotes are read as often as they are passed on, and at every poll while something is amiss. Right
+after a send polls are quicker. Deals may become visible late, so from time to time, and after every
+reconnection until the history has settled, it looks further back. A deal is passed on once.
 """
 
 from __future__ import annotations
@@ -77,10 +78,9 @@ class Watching:
             self._readings.lost(str(error))
             self._scanned_ns = None
         self._took_ns = self._clock.monotonic_ns() - started_ns
-        facts = self._readings.facts()
-        if self._is_due(facts):
-            self._facts, self._facts_ns = facts, self._clock.monotonic_ns()
-            news.append(facts)
+        if self._facts_are_due():
+            self._facts, self._facts_ns = self._readings.facts(), self._clock.monotonic_ns()
+            news.append(self._facts)
         return news
 
     async def _describe(self, now_ns: int) -> None:
@@ -97,7 +97,8 @@ class Watching:
 
     async def _read(self, now_ns: int) -> list[Deal]:
         knows_clock = self._readings.offset_ns is not None
-        looked = knows_clock and now_ns - self._looked_ns < _ns(self._tuning.poll_s)
+        well = knows_clock and not self._readings.reason
+        looked = well and now_ns - self._looked_ns < _ns(self._tuning.facts_every_s)
         looks = () if looked else self._readings.look()
         calls = list(looks)
         if knows_clock:
@@ -137,9 +138,8 @@ class Watching:
         view = self._readings
         return [deal_of(row, view.symbols, offset_ns, view.candidates) for row in fresh]
 
-    def _is_due(self, facts: AccountFacts) -> bool:
-        last = self._facts
-        if last is None or (last.ready, last.reason) != (facts.ready, facts.reason):
+    def _facts_are_due(self) -> bool:
+        if self._facts is None or self._facts.reason != self._readings.not_ready():
             return True
         return self._clock.monotonic_ns() - self._facts_ns >= _ns(self._tuning.facts_every_s)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sqlite3
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 from argos_common.domain.errors import ConfigMistake
 from argos_common.runtime.clock import SystemClock
+from argos_common.runtime.event_loop import run_loop
 from argos_common.runtime.settings import load_fleet
 
 from argos_mt5_node.core.simulated_accounts import world as simulated_world
@@ -105,7 +105,7 @@ def main() -> int:
         if not book.deals:
             broker.deposit(login, book.spec.balance, now_ns)
     store.save(broker, force=True)
-    asyncio.run(_serve(broker, store, clock, arguments))
+    run_loop(_serve(broker, store, clock, arguments))
     store.close()
     return 0
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # a client of the socket need not hold the broker
     from argos_mt5_node.simulator.desk import TerminalDesk
 
 Outcome = tuple[int, str, Any]  # code, detail, JSON value
+RECEIVED_AT_ONCE = 64 * 1024
 
 
 class LinkUnavailableError(OSError):
@@ -103,6 +104,7 @@ class SocketLink:
         self._timeout_s = timeout_s
         self._hold_gil = hold_gil
         self._socket: socket.socket | None = None
+        self._received = bytearray()
         self._next_id = 0
 
     def open(self) -> None:
@@ -117,7 +119,7 @@ class SocketLink:
             raise LinkUnavailableError(message) from None
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.settimeout(self._timeout_s)
-        self._socket = connected
+        self._socket, self._received = connected, bytearray()
 
     def _resolve(self) -> tuple[str, int]:
         if isinstance(self._address, tuple):
@@ -158,7 +160,7 @@ class SocketLink:
         except OSError as error:
             raise LinkSendError(str(error)) from error
         try:
-            answer = unpack(self._read(body_length(self._read(HEADER.size))))
+            answer = unpack(self._read_frame())
         except (OSError, FrameError) as error:
             raise LinkReceiveError(str(error)) from error
         if answer["id"] != self._next_id:
@@ -166,19 +168,27 @@ class SocketLink:
         code = int(answer["code"])
         return code, answer.get("text") or RES_TEXT.get(code, ""), answer.get("value")
 
-    def _read(self, size: int) -> bytes:
+    def _read_frame(self) -> bytes:
+        """The body of the next frame; what was received beyond it is kept for the next."""
+        length: int | None = None
+        while True:
+            if length is None and len(self._received) >= HEADER.size:
+                length = body_length(bytes(self._received[: HEADER.size]))
+            if length is not None and len(self._received) >= HEADER.size + length:
+                body = bytes(self._received[HEADER.size : HEADER.size + length])
+                del self._received[: HEADER.size + length]
+                return body
+            self._receive()
+
+    def _receive(self) -> None:
         assert self._socket is not None  # noqa: S101 - call() checked it
-        parts: list[bytes] = []
-        while size:
-            if self._hold_gil:
-                _wait_holding_gil(self._socket.fileno())
-            part = self._socket.recv(size)
-            if not part:
-                message = "the terminal closed the pipe"
-                raise LinkReceiveError(message)
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+        if self._hold_gil:
+            _wait_holding_gil(self._socket.fileno())
+        part = self._socket.recv(RECEIVED_AT_ONCE)
+        if not part:
+            message = "the terminal closed the pipe"
+            raise LinkReceiveError(message)
+        self._received += part
 
 
 class _PollFd(ctypes.Structure):
