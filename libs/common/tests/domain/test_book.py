@@ -220,6 +220,10 @@ class Story:
         return self.book.trades[T1]
 
     @property
+    def owed(self) -> bool:
+        return any(order.owed for order in self.book.orders.values())
+
+    @property
     def expected(self) -> Decimal:
         trade = self.book.trades.get(T1)
         return self.book.expected(trade) if trade else D(0)
@@ -230,14 +234,14 @@ def test_an_entry_is_expected_from_its_verdict_and_held_from_its_deals() -> None
     entry = leg(1, "1")
     seen = []
     story.approve(entry)
-    seen.append((story.expected, story.book.held(EURUSD), story.book.reserved_value()))
+    seen.append((story.expected, story.book.held(EURUSD), story.owed))
     order_id = story.claim(entry)
     story.fill(order_id, "1")
-    seen.append((story.expected, story.book.held(EURUSD), story.book.reserved_value()))
+    seen.append((story.expected, story.book.held(EURUSD), story.owed))
     story.deal(deal(order_id, "1"))
-    seen.append((story.expected, story.book.held(EURUSD), story.book.reserved_value()))
-    # Filled and not dealt is in neither position nor anywhere else: it stays reserved.
-    assert seen == [(D(1), D(0), D(1000)), (D(1), D(0), D(1000)), (D(1), D(1), D(0))]
+    seen.append((story.expected, story.book.held(EURUSD), story.owed))
+    # Filled and not dealt is in neither position nor anywhere else: it is owed.
+    assert seen == [(D(1), D(0), False), (D(1), D(0), True), (D(1), D(1), False)]
 
 
 @pytest.mark.parametrize("refusal", list(RefusalClass))
@@ -331,7 +335,8 @@ def test_a_fill_after_presumed_absence_opens_a_closed_trade_again() -> None:
     story.says(OrderPresumedAbsent(order_id=order_id, account=A, passes=2, at_ns=1))
     story.approve(out)
     story.decline(out, "nothing_to_close")
-    assert (story.expected, story.book.reserved_value()) == (D(0), D(1000))
+    # A leg that is not over keeps what is reserved for it.
+    assert (story.expected, story.book.trades[T1].legs[1].over) == (D(0), False)
     story.fill(order_id, "1")
     assert (story.expected, len(story.oddities)) == (D(1), 1)
     story.deal(deal(order_id, "1"))

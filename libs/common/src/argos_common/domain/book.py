@@ -145,27 +145,6 @@ class Book:
         """How much of a leg is filled, over all its orders."""
         return sum((self.orders[o].filled_quantity for o in view.orders), Decimal(0))
 
-    def reserved_value(self, symbol: str = "") -> Decimal:
-        """Exposure held for what OPEN legs may still add to the deals, in account currency."""
-        total = Decimal(0)
-        for trade in self.trades.values():
-            for view in trade.legs.values():
-                if view.leg.effect is not Effect.OPEN or view.leg.quantity == 0:
-                    continue
-                if not symbol or view.symbol == symbol:
-                    total += view.leg.reserved_value * self._undealt(view) / view.leg.quantity
-        return total
-
-    def _undealt(self, view: LegView) -> Decimal:
-        """What a leg may still fill, and what it has filled without deals on record."""
-        zero = Decimal(0)
-        orders = [self.orders[order_id] for order_id in view.orders]
-        owed = sum((max(o.filled_quantity - o.dealt_quantity, zero) for o in orders), zero)
-        if view.over:
-            return owed
-        known = sum((max(o.filled_quantity, o.dealt_quantity) for o in orders), zero)
-        return owed + max(view.leg.quantity - known, zero)
-
     def unresolved(self, symbol: str) -> tuple[OrderView, ...]:
         """Orders on the symbol whose outcome nobody knows yet."""
         return tuple(
