@@ -449,3 +449,41 @@ def test_a_position_of_somebody_elses_is_closed_also_in_a_symbol_nobody_configur
         replace(verdict(closing(trade=T2, leg=1)), symbol=ids.Symbol("XAUUSD.m")),
     )
     assert world.submits().venue_symbol == "XAUUSD.m"
+
+
+def cannot_read(world: World, order: ids.OrderId) -> None:
+    world.sequence += 1
+    world.state.fold_unreadable(world.sequence, f"argos.v1.order.{DEMO}.{order}.1")
+
+
+def test_a_leg_whose_claim_cannot_be_read_is_held_with_new_risk_on_its_symbol() -> None:
+    world = World()
+    world.says(verdict(opening(deadline_s=10)))
+    cannot_read(world, oid())
+
+    assert isinstance(world.step(), Wait)  # it may be at the venue: not claimed a second time
+    world.now_ns += 11 * S
+    assert isinstance(world.step(), Wait)  # nor declined, for its number is taken
+    world.says(verdict(opening(trade=T2, deadline_s=60)))
+    assert isinstance(world.step(), Wait)
+    assert not world.demo.book.trades[T1].legs[1].over  # so that it stays reserved
+
+
+def test_an_exit_that_cannot_be_read_stops_only_an_exit_that_could_do_more_than_close() -> None:
+    for kind, passes in ((AccountKind.HEDGING, True), (AccountKind.NETTING, False)):
+        world = World(kind)
+        world.opens()
+        world.says(verdict(closing(leg=2)))
+        step = world.step()
+        assert isinstance(step, Submit)
+        cannot_read(world, step.event.order_id)
+        assert isinstance(world.step(), Wait)
+        world.says(verdict(closing(leg=3)))
+        assert isinstance(world.step(), Submit) is passes
+
+
+def test_an_unreadable_first_event_of_an_order_of_no_leg_holds_nothing() -> None:
+    world = World()
+    cannot_read(world, oid(T2, attempt=7))
+    world.says(verdict(opening()))
+    assert world.submits().trade_id == T1

@@ -124,6 +124,8 @@ def _not_yet(state: AccountState, view: LegView, moment: Moment) -> str:
         return "an earlier exit of the symbol is not over"
     if view.symbol in state.unresolved.values():
         return "the outcome of another order on the symbol is not known"
+    if state.is_unreadable(view.symbol, Effect.OPEN, Effect.CLOSE):
+        return "an order on the symbol cannot be read"
     if not moment.lease:
         return "no lease"
     return ""

@@ -71,6 +71,8 @@ def exit_step(state: AccountState, trade: TradeView, view: LegView, moment: Mome
     unresolved = [each for each in orders if each.state in UNRESOLVED or _closes_yet(view, each)]
     if unresolved and not hedging:
         return Wait(until_ns=until_ns, why="the outcome of an order of the trade is not known")
+    if not hedging and state.is_unreadable(view.symbol, Effect.CLOSE):
+        return Wait(until_ns=until_ns, why="another exit of the symbol cannot be read")
     targets = _targets(state, trade, view, moment, parts)
     step = _first_target(view, moment, parts, unresolved, targets)
     if isinstance(step, Wait) and step.until_ns is not None:

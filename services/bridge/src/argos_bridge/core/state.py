@@ -8,8 +8,9 @@ has to look at every order:
     live               orders the venue may hold or fill: what the watcher looks at
     undertold          orders of which deals say more than their last event does
     reversals          an OPEN leg -> the CLOSE leg it waits for
+    unreadable         orders whose first event cannot be read -> the leg each is of, if one is known
 
-All of them follow from the book; they are part of the state so that a snapshot need not rebuild.
+All but the last follow from the book; they are part of the state so that a snapshot need not rebuild.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from argos_common.domain.control import (
     fold_unreadable,
 )
 from argos_common.domain.event import Event
-from argos_common.domain.ids import Account, OrderId, Symbol, TradeId
+from argos_common.domain.ids import Account, OrderId, Symbol, TradeId, order_id
 from argos_common.domain.order import (
     LIVE,
     UNRESOLVED,
@@ -62,6 +63,7 @@ class AccountState:
     unresolved: dict[OrderId, Symbol] = field(default_factory=dict)
     live: dict[OrderId, bool] = field(default_factory=dict)
     undertold: dict[OrderId, bool] = field(default_factory=dict)
+    unreadable: dict[OrderId, LegKey] = field(default_factory=dict)
     dealt_value: dict[OrderId, Decimal] = field(default_factory=dict)
     first_ns: int = 0
     """When the account was first configured: deals from before are nobody's business here."""
@@ -83,6 +85,21 @@ class AccountState:
         trade = self.book.trades.get(key[0])
         view = trade.legs.get(key[1]) if trade else None
         return (trade, view) if trade and view else None
+
+    def hold(self, order_id: OrderId) -> None:
+        """An order was claimed or declined, nobody here can say what, so its leg is held for good."""
+        self.unreadable[order_id] = TradeId(""), 0
+        for key in (*self.closing, *self.opening):
+            found = self.leg(key)
+            if found is not None and order_id in _next_ids(self.account, found[1]):
+                self.unreadable[order_id] = key
+
+    def is_unreadable(self, symbol: Symbol, *effects: Effect) -> bool:
+        """Whether an order that cannot be read may be live on the symbol, to one of these effects."""
+        found = (self.leg(key) for key in self.unreadable.values())
+        return any(
+            each[1].symbol == symbol and each[1].leg.effect in effects for each in found if each
+        )
 
     def configure(self, sequence: int, config: AccountConfig | None) -> None:
         """The configuration from here on; None if it cannot be read: it stays as it was."""
@@ -225,7 +242,8 @@ class BridgeState:
         """Take an entry that cannot be read for what its subject says; whom it concerned.
 
         A control event counts as a kill, a turn as taken. An event of an order takes its number, or
-        the next one would be proposed under it for ever.
+        the next one would be proposed under it for ever; where it is the first, the order may be at
+        the venue and nobody can follow it: its leg is held, and new risk on its symbol with it.
         """
         kind, _, rest = subject.removeprefix(PREFIX).partition(".")
         account, _, rest = rest.partition(".")
@@ -234,16 +252,27 @@ class BridgeState:
                 state = self.account(Account(account))
                 state.control = fold_unreadable(state.control, sequence)
             case "order":
-                order = self.account(Account(account)).book.orders.get(
-                    OrderId(rest.partition(".")[0])
-                )
+                state, order_id = self.account(Account(account)), OrderId(rest.partition(".")[0])
+                order = state.book.orders.get(order_id)
                 if order is not None:
                     order.next_number += 1
+                else:
+                    state.hold(order_id)
             case "turn":
                 self.account(Account(account)).turn_sequence = sequence
             case _:
                 return None
         return Account(account)
+
+
+def _next_ids(account: Account, view: LegView) -> set[OrderId]:
+    """The orders that may be the leg's next: another attempt at one of its parts, or a new part."""
+    numbers = range(1, len(view.orders) + 2)
+    return {
+        order_id(view.leg.trade_id, account, f"{view.leg.leg}.{part}", attempt)
+        for part in numbers
+        for attempt in numbers
+    }
 
 
 def undertold(order: OrderView) -> bool:
