@@ -18,6 +18,8 @@ from argos_common.lasthop.journal import Entry, Journal, JournalFailed, Ticket
 from argos_common.lasthop.lock import FileLock
 from argos_common.wire.codec import pack, unpack
 
+RECENT_MAX = 256
+"""Entries kept in memory: an order is begun, and answered a moment later."""
 _FORMAT = "1"
 _SCHEMA = """
 CREATE TABLE entry (
@@ -46,6 +48,8 @@ class SqliteJournal(Journal):
         self._path = path
         self._account = account
         self._depth = 0
+        self._recent: dict[OrderId, Entry] = {}  # as committed: nobody else can write the file
+        self._writing: dict[OrderId, Entry] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(
@@ -133,12 +137,20 @@ class SqliteJournal(Journal):
             self._depth = 1
             yield
             self._database.execute("COMMIT")
+            self._remember()
         except sqlite3.Error as error:
+            self._recent = {}  # what the file holds now only the file can say
             raise self._failed(error) from None
         finally:
             self._depth = 0
+            self._writing = {}
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
+
+    def _remember(self) -> None:
+        self._recent |= self._writing
+        while len(self._recent) > RECENT_MAX:
+            del self._recent[next(iter(self._recent))]
 
     def _failed(self, error: sqlite3.Error) -> JournalFailed:
         return JournalFailed(
@@ -166,6 +178,9 @@ class SqliteJournal(Journal):
         self._lock.release()
 
     def _load(self, order_id: OrderId) -> Entry | None:
+        known = self._writing.get(order_id) or self._recent.get(order_id)
+        if known is not None:
+            return known
         query = f"SELECT {_COLUMNS} FROM entry WHERE order_id = ?"  # noqa: S608 - both parts are constants
         rows = self._read(query, order_id)
         return self._entry(rows[0]) if rows else None
@@ -191,6 +206,11 @@ class SqliteJournal(Journal):
             raise self._mistake(f"has an unreadable entry {order_id} ({error})") from None
 
     def _store(self, entry: Entry) -> None:
+        known = self._writing.get(entry.order_id) or self._recent.get(entry.order_id)
+        self._writing[entry.order_id] = entry
+        if known is not None and known.submission is entry.submission:
+            self._change(entry)
+            return
         self._database.execute(
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -203,6 +223,20 @@ class SqliteJournal(Journal):
                 entry.journaled_ns,
                 entry.answered_ns,
                 entry.sealed_ns,
+            ),
+        )
+
+    def _change(self, entry: Entry) -> None:
+        """Write what may change of an entry whose submission is stored as it is."""
+        self._database.execute(
+            "UPDATE entry SET state = ?, outcome = ?, answered_ns = ?, sealed_ns = ?"
+            " WHERE order_id = ?",
+            (
+                entry.state.value,
+                pack(entry.outcome) if entry.outcome is not None else None,
+                entry.answered_ns,
+                entry.sealed_ns,
+                entry.order_id,
             ),
         )
 

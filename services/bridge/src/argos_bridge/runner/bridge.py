@@ -26,6 +26,8 @@ from argos_bridge.runner.session import Session
 from argos_bridge.runner.watch import Watch
 
 _DRAIN_LOOK_S = 0.02
+IGNORED = tuple(f"{subjects.PREFIX}{kind}." for kind in ("signal", "intake", "reconcile", "alert"))
+"""Of these no account's state is made: a bridge acts on verdicts, not on what led to them."""
 
 
 class Bridge:
@@ -49,7 +51,7 @@ class Bridge:
         self._around = around
         self._nodes = nodes
         self._follower = Follower(
-            around.log, self._fold, dead_letter=self._dead_letter, after=after
+            around.log, self._fold, dead_letter=self._dead_letter, after=after, ignored=IGNORED
         )
         self._proposer = Proposer(log=around.log, clock=around.clock, follower=self._follower)
         self._desks: dict[Account, Desk] = {}
