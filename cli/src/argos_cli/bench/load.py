@@ -2,7 +2,8 @@
 
 The plan is a JSON file (see `LoadPlan`). At a rate, requests start when they are due, whatever the
 answers do (open loop), so that slowness shows as latency and not as fewer requests. Without a rate,
-each lane posts its next alert when stdin says that its last one is reconciled (closed loop).
+each lane posts its next alert when stdin says that its last one is reconciled (closed loop): one
+line per signal, its id.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class Load:
         self._idle: list[KeepAlive] = []
         self._lines: list[str] = []
         self._turns = [0] * max(1, len(plan.lanes))
+        self._credit = [asyncio.Semaphore(1) for _ in self._turns]
+        self._waiting: dict[str, int] = {}
         self._headers = (("Content-Type", "application/json; charset=utf-8"),)
         self._heads: dict[str, bytes] = {}
 
@@ -82,20 +85,18 @@ class Load:
                 group.create_task(self._one(number, number % lanes))
 
     async def _by_credit(self) -> None:
-        credit = [asyncio.Semaphore(1) for _ in self._turns]
         until_ns = self._clock.monotonic_ns() + int(self._plan.seconds * NS_PER_S)
-        listening = asyncio.create_task(_listen(credit))
+        listening = asyncio.create_task(self._listen())
         numbers = iter(range(sys.maxsize))
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in range(len(self._turns)):
-                    group.create_task(self._lane(lane, credit[lane], until_ns, numbers))
+                    group.create_task(self._lane(lane, until_ns, numbers))
         finally:
             listening.cancel()
 
-    async def _lane(
-        self, lane: int, credit: asyncio.Semaphore, until_ns: int, numbers: Iterator[int]
-    ) -> None:
+    async def _lane(self, lane: int, until_ns: int, numbers: Iterator[int]) -> None:
+        credit = self._credit[lane]
         while (now_ns := self._clock.monotonic_ns()) < until_ns or self._turns[lane] % 2:
             left_s = max(0.0, (until_ns - now_ns) / NS_PER_S)
             try:
@@ -121,7 +122,19 @@ class Load:
         took_ms = (self._clock.monotonic_ns() - start_ns) / NS_PER_MS
         self._idle.append(connection)
         found = json.loads(answered).get("signal_id", key) if self._plan.lanes and answered else key
+        self._waiting[found] = lane
         self._lines.append(f"{found} {status} {sent_ns} {took_ms:.3f}\n")
+
+    async def _listen(self) -> None:
+        """Each line on stdin is the id of a signal that is reconciled: its lane may post again."""
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
+        while line := await reader.readline():
+            lane = self._waiting.pop(line.decode().strip(), None)
+            if lane is not None:
+                self._credit[lane].release()
 
     def _request(self, key: str, lane: int) -> tuple[bytes, bytes]:
         host = f"127.0.0.1:{self._plan.port}"
@@ -135,16 +148,6 @@ class Load:
         alert |= {"id": key, "time": utc_text(self._clock.now_ns())}
         head = self._heads.setdefault("", post_head(self._plan.path, host, self._headers))
         return head, json.dumps(alert).encode()
-
-
-async def _listen(credit: list[asyncio.Semaphore]) -> None:
-    """Each line on stdin is the number of a lane that may post again."""
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-    )
-    while line := await reader.readline():
-        credit[int(line)].release()
 
 
 @dataclass(frozen=True, slots=True)

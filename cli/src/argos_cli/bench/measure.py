@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from argos_common.domain.ids import SignalId
+from argos_common.domain.order import OrderDeclined, OrderSubmitting
 from argos_common.domain.signal import SignalAccepted
 from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.nats_log import NatsLog
+from argos_common.wire.codec import decode
+from argos_common.wire.subjects import PREFIX
 
 from argos_cli.bench.config import SOURCE
 from argos_cli.bench.load import Answered, LoadPlan, answers
@@ -25,6 +29,8 @@ from argos_cli.report.hops import CALLED, MATCHED, RECEIVED, hops, moments, perc
 from argos_cli.report.orders import RunFold
 
 FINISH_S = 60.0
+LAST_S = 10.0
+"""For what is under way when the load ends; refused signals, that nothing follows, do not come."""
 OK = 200
 
 
@@ -36,7 +42,6 @@ class Ledger:
     open: dict[str, None] = field(default_factory=dict)
     finished: int = 0
     last_ns: int = 0
-    tell: Callable[[SignalAccepted], None] = lambda _: None
 
     async def follow(self, log: NatsLog, after: int) -> None:
         async for item in follow(log, after):
@@ -54,7 +59,6 @@ class Ledger:
                 del self.open[cause]
                 self.finished += 1
                 self.last_ns = item.entry.appended_ns
-                self.tell(self.run.signals[cause][0])
 
     def _causes(self, event: object) -> Sequence[str]:
         cause = getattr(event, "cause_id", None)
@@ -74,6 +78,40 @@ class Ledger:
             if not declined and (not mine or not all(r.match or r.refused for r in mine)):
                 return False
         return True
+
+
+@dataclass(slots=True)
+class Credits:
+    """Says which signals are reconciled, from as few entries as possible: claims and matches.
+
+    The machine that is measured makes the load and reads the log, too; nothing that only a
+    measurement needs should take its time.
+    """
+
+    tell: Callable[[str], None]
+    causes: dict[str, str] = field(default_factory=dict)
+    told: dict[str, None] = field(default_factory=dict)
+
+    async def follow(self, log: NatsLog, after: int) -> None:
+        claims, matches = f"{PREFIX}order.*.*.1", f"{PREFIX}reconcile.*.match.*"
+        async with aclosing(log.read(after, (claims, matches))) as entries:
+            async for entry in entries:
+                if not entry.subject.startswith(f"{PREFIX}order."):
+                    self._done(self.causes.pop(entry.subject.rpartition(".")[2], ""))
+                    continue
+                event = decode(entry.data)
+                if isinstance(event, OrderSubmitting):
+                    self.causes[event.order_id] = event.cause_id
+                elif isinstance(event, OrderDeclined):
+                    self._done(event.cause_id)
+
+    def _done(self, cause: str) -> None:
+        if cause and cause not in self.told:
+            self.told[cause] = None
+            self.tell(cause)
+
+    def has_all(self, sent: Sequence[Answered]) -> bool:
+        return all(each.key in self.told for each in sent if each.status == OK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,35 +148,45 @@ async def at_rate(subject: Subject, name: str, rate: float, seconds: float) -> d
     return _result(ledger, sent) | {"rate": rate}
 
 
-async def sustained(subject: Subject, seconds: float) -> dict[str, Any]:
-    """Every lane posts again as soon as its last alert is reconciled; signals per second."""
+async def sustained(
+    subject: Subject, seconds: float, used: Callable[[], Mapping[str, float]]
+) -> dict[str, Any]:
+    """Every lane posts again as soon as its last alert is reconciled; signals per second.
+
+    `used`: seconds of CPU per process so far. What became of each signal is read from the log when
+    all is over; meanwhile only as much of it as says which lane goes on.
+    """
     after = (await subject.log.status()).last_sequence
     plan = subject.plan("burst", seconds, 0.0)
-    lane_of = {(lane["strategy"], lane["ticker"]): n for n, lane in enumerate(subject.lanes)}
+    before = used()
     process = await load_process(plan, subject.folder)
     stdin = process.stdin
     assert stdin is not None  # noqa: S101  # asked for
 
-    def finished(signal: SignalAccepted) -> None:
+    def reconciled(cause: str) -> None:
         if process.returncode is None:
-            stdin.write(b"%d\n" % lane_of[signal.strategy, signal.symbol])
+            stdin.write(f"{cause}\n".encode())
 
-    ledger = Ledger(tell=finished)
-    following = asyncio.create_task(ledger.follow(subject.log, after))
+    credits_given = Credits(tell=reconciled)
+    following = asyncio.create_task(credits_given.follow(subject.log, after))
     try:
         await process.wait()
         sent = answers(Path(plan.out))
-        await _until(lambda: _missing(ledger, sent) == 0, subject.clock)
+        await _until(lambda: credits_given.has_all(sent), subject.clock, LAST_S)
+        spent = {name: now - before[name] for name, now in used().items()}
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+    ledger, _ = await _finished(subject, after, sent)
     result = _result(ledger, sent)
     first_ns = min((each.sent_ns for each in sent), default=0)
     span_s = max(1, ledger.last_ns - first_ns) / NS_PER_S
+    signals = max(1, result["finished"])
     return result | {
         "window": len(subject.lanes),
         "seconds": round(span_s, 2),
         "signals_per_second": round(result["finished"] / span_s, 1),
+        "cpu_ms_per_signal": {n: round(s * 1000 / signals, 2) for n, s in spent.items()},
     }
 
 
@@ -153,10 +201,10 @@ async def _finished(subject: Subject, after: int, sent: list[Answered]) -> tuple
     return ledger, done
 
 
-async def _until(condition: Callable[[], bool], clock: Clock) -> bool:
+async def _until(condition: Callable[[], bool], clock: Clock, for_s: float = FINISH_S) -> bool:
     waited_s = 0.0
     while not condition():
-        if waited_s > FINISH_S:
+        if waited_s > for_s:
             return False
         await clock.sleep(0.1)
         waited_s += 0.1

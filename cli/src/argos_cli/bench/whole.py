@@ -63,7 +63,8 @@ async def measure_all(
         whole: dict[str, Any] = {}
         if burst:
             screen.say(f"as fast as it can for {seconds:g} s")
-            whole = await _sustained(subject, seconds)
+            pids = _pids(fleet)
+            whole = await sustained(subject, seconds, lambda: cpu_s(pids))
         after = memory_mb(_pids(fleet))
         restarts = {state.name: state.restarts for state in fleet.state if state.restarts}
     memory = [
@@ -88,14 +89,3 @@ def _machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
     }
-
-
-async def _sustained(subject: Subject, seconds: float) -> dict[str, Any]:
-    pids = _pids(subject.fleet)
-    used = cpu_s(pids)
-    found = await sustained(subject, seconds)
-    signals = max(1, found["finished"])
-    per_signal = {
-        name: round((now - used[name]) * 1000 / signals, 2) for name, now in cpu_s(pids).items()
-    }
-    return found | {"cpu_ms_per_signal": per_signal}
