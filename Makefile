@@ -2,6 +2,8 @@
 
 # The Python that builds .venv, when there is none yet: make PYTHON=/usr/bin/python3.12 setup
 PYTHON ?= python3
+# How many the simulation plays
+SEEDS ?= 5000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -45,8 +47,8 @@ lock:  ## Resolve the dependencies again after a change in a pyproject.toml
 bench: setup  ## Measure the order path on this machine
 	@$(BIN)/argos bench
 
-sim: setup  ## Simulate the fleet under faults, from a printed seed
-	@$(BIN)/argos sim
+sim: setup  ## Simulate the fleet under faults, seed by seed: make sim SEEDS=5000
+	@$(BIN)/argos simulate --seeds $(SEEDS)
 
 chaos: setup  ## Attack a fleet of real processes, from a printed seed
 	@$(BIN)/argos chaos

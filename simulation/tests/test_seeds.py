@@ -6,33 +6,42 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
+from pathlib import Path
 
 import pytest
+from argos_simulation.campaign import Run, play, play_quietly, spread
 from argos_simulation.faults import NAMES
+from argos_simulation.found import Found, found_seeds
 from argos_simulation.invariants import INVARIANTS
-from argos_simulation.simulate import run_many, simulate
+from argos_simulation.report import Tally, campaign_page
 
-MINUTES = 1.0
+MINUTES = 0.7
+SEEDS = int(os.environ.get("ARGOS_TEST_SEEDS", "300"))
+ROOT = Path(__file__).resolve().parents[2]
 _PRINT_DIGESTS = """
 import json
-from argos_simulation.simulate import simulate
-print(json.dumps([simulate(seed, minutes=0.7).digest for seed in (3, 12)]))
+from argos_simulation.campaign import Run, play
+print(json.dumps([play(Run(seed=seed, minutes=0.4)).digest for seed in (3, 12, 40)]))
 """
 
 
-@pytest.mark.timeout(300)
-def test_fifty_seeds_hold_and_every_invariant_is_evaluated() -> None:
-    outcomes = run_many(range(1, 51), minutes=MINUTES)
-    broken = {each.seed: [str(found) for found in each.violations] for each in outcomes}
-    assert {seed: found for seed, found in broken.items() if found} == {}
-    evaluated: Counter[int] = Counter()
-    fired: Counter[str] = Counter()
-    for each in outcomes:
-        evaluated += each.evaluated
-        fired += each.fired
-    assert [number for number in INVARIANTS if not evaluated[number]] == []
-    assert [name for name in NAMES if not fired[name]] == []
+@pytest.mark.timeout(600)
+def test_the_seeds_hold_and_every_fault_fires_and_every_invariant_is_evaluated() -> None:
+    tally = Tally(1, MINUTES, "")
+    for run, outcome in spread(
+        play_quietly, [Run(seed=seed, minutes=MINUTES) for seed in range(1, SEEDS + 1)], processes=1
+    ):
+        tally.take(run, outcome)
+    report = tally.report(1.0)
+    broken = {
+        each.again: [str(v.number) + v.detail for v in each.violated] for each in report.failures
+    }
+    assert broken == {}
+    assert [number for number in INVARIANTS if not report.evaluated[number]] == []
+    assert [name for name in NAMES if name not in report.fired] == []
+    page = campaign_page(report)
+    assert f"| Seeds | {SEEDS} (from 1, 0.7 minutes each) |" in page
+    assert "| Violations | 0 |" in page
 
 
 @pytest.mark.timeout(180)
@@ -51,8 +60,16 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed() -> None:
     assert len(set(first)) == len(first)
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("found", found_seeds(), ids=lambda found: f"seed {found.run.seed}")
+def test_a_seed_that_once_found_something_holds(found: Found) -> None:
+    assert play(found.run).violations == (), found.showed
+    path, _, name = found.held_by.partition("::")
+    assert f"def {name}(" in (ROOT / path).read_text()
+
+
 def test_a_calm_day_fills_orders_and_leaves_nothing_in_doubt() -> None:
-    outcome = simulate(1, allowed=(), minutes=MINUTES)
+    outcome = play(Run(seed=1, faults=()))
     assert (outcome.violations, dict(outcome.fired)) == ((), {})
     told = " ".join(outcome.story)
     assert "OrderFilled" in told

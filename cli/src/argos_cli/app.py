@@ -17,7 +17,7 @@ from argos_cli.commands.ledger import ledger
 from argos_cli.commands.log import log
 from argos_cli.commands.replay import replay
 from argos_cli.commands.signal import signal
-from argos_cli.commands.sim import sim
+from argos_cli.commands.simulate import simulate
 from argos_cli.commands.status import status
 from argos_cli.commands.trades import trade, trades
 from argos_cli.commands.up import up
@@ -54,7 +54,8 @@ app.command()(flatten)
 app.add_typer(discrepancy, name="discrepancy")
 app.add_typer(log, name="log")
 app.command()(replay)
-app.command()(sim)
+app.command()(simulate)
+app.command("sim", hidden=True)(simulate)
 app.command()(chaos)
 app.add_typer(ledger, name="ledger")
 app.add_typer(staging, name="staging")

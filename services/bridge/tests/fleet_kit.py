@@ -38,6 +38,7 @@ from argos_common.domain.node import (
     VenueEvent,
 )
 from argos_common.domain.order import RefusalClass
+from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyResolved
 from argos_common.domain.side import Side
 from argos_common.domain.venue import Deal
 from argos_common.domain.verdict import Effect
@@ -162,6 +163,7 @@ class FakeNode:
     epoch: int = 0
     away: bool = False
     blind: bool = False
+    ambiguous: bool = False
     netting: bool = False
     deal_lag_s: float = 0.01
     call_s: float = 0.003
@@ -285,7 +287,7 @@ class FakeNode:
         outcome = entry.outcome if entry else None
         return Evidence(
             order_id=question.order_id,
-            conclusive=not (entry and entry.running and made is None),
+            conclusive=not self.ambiguous and not (entry and entry.running and made is None),
             found=made is not None,
             journal=entry.state if entry else Journaled.NOTHING,
             as_of_ns=self.clock.now_ns(),
@@ -446,6 +448,8 @@ class Fleet:
         subject = subjects.control(DEMO)
         if type(event).__name__ == "VerdictGiven":
             subject = subjects.verdict(DEMO)
+        if isinstance(event, DiscrepancyFound | DiscrepancyResolved):
+            subject = subjects.reconcile(DEMO, "said", str(len(self.log.store.entries)))
         await self.log.append(
             Append(subject=subject, data=encode(event), condition=Unconditional())
         )

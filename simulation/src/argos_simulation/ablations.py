@@ -1,153 +1,274 @@
 """Safeguards that can be taken away, in the simulation only: each must then be missed.
 
-`without(name)` removes one for as long as the context lasts. A safeguard whose absence no seed
-notices is either not needed or not tested.
+`without(name)` removes one for as long as the context lasts. `search(name)` looks for the first of
+a row of seeds that notices. A safeguard whose absence no seed notices is either not needed or not
+tested.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+from argos_bridge.core import doubt, entry, retry
+from argos_bridge.runner import watch
 from argos_bridge.runner.claims import Claims
 from argos_common.domain.errors import BadInput
-from argos_common.domain.node import Outcome, Result, Seal
-from argos_common.domain.order import OrderSubmitting, RefusalClass
-from argos_common.lasthop import gates
+from argos_common.domain.order import LIVE, OrderState
+from argos_common.lasthop import gates, lease
 from argos_common.lasthop.hop import LastHop
-from argos_common.lasthop.journal import Journal, Kept
-from argos_common.runtime.log import Append, CreateOnce, Fence, Head, Mine, Unknown
+from argos_common.lasthop.journal import AsyncJournal, Journal
+from argos_common.runtime.log import CreateOnce, Fence, Head
 from argos_common.testing.memory_log import MemoryStore
+from argos_mt5_node.runner import placing
+from argos_risk.core import decide, rules
 
+from argos_simulation import ablated
 from argos_simulation.network import SimLog
 
+Patch = tuple[Any, str, Any]
+"""Owner of any kind, attribute, replacement."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ablation:
-    """`what` is missing; `patches` are (owner, attribute, replacement); `faults` make it matter."""
+    """`what` is missing; `faults`, each with its intensity, make it matter.
+
+    `violates`: the invariants of which one is then broken. `seeds`: within how many seeds, each of
+    `minutes`, it has to be found. `together`: it is found only with this other one away as well,
+    because either covers for the other.
+    """
 
     what: str
-    patches: tuple[tuple[Any, str, Any], ...]  # owners of any kind
-    faults: tuple[str, ...]
+    patches: tuple[Patch, ...]
+    faults: Mapping[str, float]
+    violates: tuple[int, ...]
+    minutes: float = 0.25
+    first: int = 1
+    seeds: int = 10
+    together: str = ""
 
 
-_holds: Callable[[MemoryStore, Append], bool] = MemoryStore._holds  # noqa: SLF001  # wrapped below
-_begin = Journal.begin
-_send = Claims._send  # noqa: SLF001  # wrapped below
-_seal = LastHop.seal
-_append = SimLog.append
+def _open_gates(*codes: str) -> tuple[Patch, ...]:
+    return ((gates, "GATES", ablated.gates_without(*codes)),)
 
-
-def _without_condition(*kinds: type) -> Callable[[MemoryStore, Append], bool]:
-    def holds(self: MemoryStore, append: Append) -> bool:
-        return isinstance(append.condition, kinds) or _holds(self, append)
-
-    return holds
-
-
-def _always_fresh(self: Journal, *args: Any, **keywords: Any) -> Kept:  # as `begin`
-    return replace(_begin(self, *args, **keywords), fresh=True)
-
-
-async def _doubt_is_refusal(self: Claims, event: OrderSubmitting) -> Outcome:
-    outcome = await _send(self, event)
-    if outcome.result is not Result.IN_DOUBT:
-        return outcome
-    return replace(outcome, result=Result.REFUSED, refusal=RefusalClass.VENUE_ERROR, code="none")
-
-
-async def _seal_says_never(self: LastHop, order_id: Any) -> Seal:  # as `seal`
-    return replace(await _seal(self, order_id), sealed=True, never_sent=True)
-
-
-async def _silence_is_yes(self: SimLog, append: Append) -> Any:  # as `append`
-    answer = await _append(self, append)
-    signal = ".signal." in append.subject
-    return Mine(0) if signal and isinstance(answer, Unknown) else answer
-
-
-def _unknown_id(self: MemoryStore, once_id: str) -> bool:
-    del self, once_id
-    return False
-
-
-def _no_turn(self: Claims, event: Any) -> tuple[Append, ...]:
-    del self, event
-    return ()
-
-
-_OPEN_GATES = tuple(
-    gate for gate in gates.GATES if gate.code not in {"lease_not_live", "epoch_old"}
-)
 
 ABLATIONS: dict[str, Ablation] = {
     "fence": Ablation(
-        "claims are not fenced with the account's control",
-        ((MemoryStore, "_holds", _without_condition(Fence)),),
-        ("kill-switch", "append-ghost"),
+        what="claims are not fenced with the account's control",
+        patches=((MemoryStore, "_holds", ablated.without_condition(Fence)),),
+        faults={"kill-switch": 2, "append-ghost": 4},
+        violates=(5,),
     ),
     "head": Ablation(
-        "verdicts are appended whatever the head is",
-        ((MemoryStore, "_holds", _without_condition(Head)),),
-        ("two-risks",),
+        what="verdicts are appended whatever the head is",
+        patches=((MemoryStore, "_holds", ablated.without_condition(Head)),),
+        faults={"two-risks": 1},
+        violates=(7,),
     ),
     "create-once": Ablation(
-        "facts are appended again and again",
-        ((MemoryStore, "_holds", _without_condition(CreateOnce)),),
-        ("two-bridges", "append-ack-lost"),
+        what="facts are appended again and again",
+        patches=((MemoryStore, "_holds", ablated.without_condition(CreateOnce)),),
+        faults={"two-bridges": 1, "append-ack-lost": 2},
+        violates=(7, 10, 18, 19),
     ),
     "once-only": Ablation(
-        "a claim's once-only id is not looked at",
-        ((MemoryStore, "_known", _unknown_id),),
-        ("two-bridges",),
+        what="a claim's once-only id is not looked at",
+        patches=((MemoryStore, "_known", ablated.no_id_is_known),),
+        faults={"two-bridges": 1},
+        violates=(10, 20),
     ),
-    "journal": Ablation(
-        "the node calls the venue for an id that its journal knows",
-        ((Journal, "begin", _always_fresh),),
-        ("node-request-duplicated", "kill-switch"),
+    "declined-excludes": Ablation(
+        what="a decline does not carry the once-only id of the claim",
+        patches=((Claims, "_decline", ablated.decline_without_id),),
+        faults={"two-bridges": 1, "kill-switch": 2, "log-read-slow": 20},
+        violates=(10,),
     ),
-    "doubt": Ablation(
-        "an unknown outcome counts as a refusal",
-        ((Claims, "_send", _doubt_is_refusal),),
-        ("venue-answer-lost", "node-answer-lost"),
-    ),
-    "seal": Ablation(
-        "every seal says that the order was never sent",
-        ((LastHop, "seal", _seal_says_never),),
-        ("venue-answer-lost", "venue-request-lost", "venue-late-fill", "crash-mt5-node"),
-    ),
-    "turn": Ablation(
-        "exits that could do more than close are claimed without a turn",
-        ((Claims, "_turn", _no_turn),),
-        ("two-bridges", "venue-late-deals"),
+    "own-ack": Ablation(
+        what="a bridge sends what stands on record, whoever put it there",
+        patches=((Claims, "_claim", ablated.any_claim_is_ours),),
+        faults={"two-bridges": 1, "kill-switch": 2, "log-read-slow": 20},
+        violates=(1, 3),
     ),
     "confirmed-append": Ablation(
-        "the gateway takes silence of the log for a yes",
-        ((SimLog, "append", _silence_is_yes),),
-        ("append-request-lost", "append-ghost"),
+        what="the gateway takes silence of the log for a yes",
+        patches=((SimLog, "append", ablated.silence_is_yes),),
+        faults={"append-request-lost": 2, "append-ghost": 2},
+        violates=(9,),
     ),
-    "lease-and-epoch": Ablation(
-        "the node asks for neither lease nor epoch",
-        ((gates, "GATES", _OPEN_GATES),),
-        ("kill-switch", "node-slow", "pause-bridge"),
+    "journal": Ablation(
+        what="the node calls the venue for an id that its journal knows",
+        patches=((Journal, "begin", ablated.always_fresh),),
+        faults={"node-request-duplicated": 2, "kill-switch": 2},
+        violates=(1,),
+    ),
+    "journal-first": Ablation(
+        what="the node writes an id down with the answer, not before the call",
+        patches=(
+            (AsyncJournal, "begin", ablated.begin_in_memory),
+            (AsyncJournal, "answer", ablated.store_with_answer),
+        ),
+        faults={"node-request-duplicated": 8, "crash-mt5-node": 4, "venue-answer-lost": 4},
+        violates=(1, 11),
+    ),
+    "one-journal": Ablation(
+        what="every life of a node has a journal of its own",
+        patches=((AsyncJournal, "__init__", ablated.journal_of_its_own),),
+        faults={"node-request-duplicated": 8, "crash-mt5-node": 4},
+        violates=(1, 11),
+    ),
+    "tombstone": Ablation(
+        what="the node does not write its refusals down",
+        patches=((Journal, "refuse", ablated.refuse_in_passing),),
+        faults={"node-request-duplicated": 8, "node-slow": 6, "bus-slow": 6},
+        violates=(1, 11),
+    ),
+    "lease": Ablation(
+        what="the node does not ask for a lease",
+        patches=_open_gates("lease_not_live"),
+        faults={"kill-switch": 2, "node-slow": 10, "pause-bridge": 8, "crash-bridge": 8},
+        violates=(6,),
+    ),
+    "epoch": Ablation(
+        what="the node neither refuses an older epoch nor drops leases when it rises",
+        patches=(
+            *_open_gates("epoch_old"),
+            (lease, "raised", ablated.raised_without_dropping),
+        ),
+        faults={"kill-switch": 3, "node-slow": 10},
+        violates=(27,),
+    ),
+    "durable-epoch": Ablation(
+        what="the node forgets its epoch when it starts again",
+        patches=(
+            *_open_gates("lease_not_live"),
+            (AsyncJournal, "epoch", ablated.epoch_forgotten),
+        ),
+        faults={"kill-switch": 3, "node-slow": 10, "crash-mt5-node": 6},
+        violates=(27,),
+        together="lease",
+    ),
+    "deadline": Ablation(
+        what="the node looks at neither deadline nor budget",
+        patches=_open_gates("deadline_passed", "budget_spent"),
+        faults={
+            "node-request-duplicated": 12,
+            "node-request-lost": 8,
+            "node-slow": 10,
+            "clock-skew": 1,
+            "clock-jump": 1,
+        },
+        violates=(26,),
+    ),
+    "doubt": Ablation(
+        what="an unknown outcome counts as a refusal",
+        patches=((Claims, "_send", ablated.doubt_is_refusal),),
+        faults={"venue-answer-lost": 2, "node-answer-lost": 2},
+        violates=(13, 20, 23),
+    ),
+    "seal": Ablation(
+        what="every seal says that the order was never sent",
+        patches=((LastHop, "seal", ablated.seal_says_never),),
+        faults={"venue-answer-lost": 2, "venue-request-lost": 2, "venue-late-fill": 2},
+        violates=(11,),
+    ),
+    "settling": Ablation(
+        what="a search is a pass as soon as the order is sealed",
+        patches=((doubt, "_pass_from_ns", ablated.a_pass_at_once),),
+        faults={"venue-answer-lost": 4, "venue-late-deals": 1, "venue-late-fill": 4},
+        violates=(22,),
+    ),
+    "two-passes": Ablation(
+        what="one search is enough to presume an order absent",
+        patches=((doubt, "PASSES", 1),),
+        faults={"venue-answer-lost": 4, "venue-late-deals": 1, "terminal-disconnected": 2},
+        violates=(22,),
+    ),
+    "watcher": Ablation(
+        what="a submission without an outcome is never put in doubt",
+        patches=((watch, "overdue_ns", ablated.never_overdue),),
+        faults={"crash-bridge": 2},
+        violates=(12,),
+    ),
+    "attempts": Ablation(
+        what="an order in doubt may be followed by another attempt",
+        patches=(
+            (entry, "LIVE", LIVE - {OrderState.IN_DOUBT}),
+            (entry, "_not_yet", ablated.doubt_blocks_nothing),
+            (retry, "rule_for", ablated.doubt_may_be_retried),
+        ),
+        faults={"venue-answer-lost": 4, "node-answer-lost": 4},
+        violates=(20,),
+    ),
+    "unresolved": Ablation(
+        what="an unknown outcome blocks nothing on its symbol",
+        patches=(
+            *_open_gates("unresolved_open"),
+            (entry, "_not_yet", ablated.doubt_blocks_nothing),
+            (rules, "OPEN_RULES", ablated.rules_without("in_doubt")),
+        ),
+        faults={"venue-answer-lost": 6, "two-bridges": 1},
+        violates=(44,),
+    ),
+    "exit-exemption": Ablation(
+        what="exits need a lease and the newest epoch too",
+        patches=((gates, "GATES", ablated.gates_for_exits_too()),),
+        faults={"kill-switch": 2},
+        violates=(28,),
+    ),
+    "turn": Ablation(
+        what="exits that could do more than close are claimed without a turn",
+        patches=((Claims, "_turn", ablated.no_turn),),
+        faults={"two-bridges": 1, "log-read-slow": 20, "kill-switch": 4},
+        violates=(18,),
+    ),
+    "stop": Ablation(
+        what="an entry leaves without its stop",
+        patches=((placing, "build", ablated.built_without_stop),),
+        faults={},
+        violates=(25,),
+    ),
+    "stale-intent": Ablation(
+        what="only a kill makes an intent stale, a tighter limit or a flatten does not",
+        patches=((entry, "open_leg_is_stale", ablated.only_a_kill_bars),),
+        faults={"kill-switch": 4, "limits-change": 1, "log-read-slow": 10},
+        violates=(36,),
+    ),
+    "reservations": Ablation(
+        what="risk counts only what deals show as held",
+        patches=((decide, "measure", ablated.measured_by_deals),),
+        faults={"venue-late-deals": 1},
+        violates=(24,),
+    ),
+    "fresh-facts": Ablation(
+        what="risk decides without asking how old price and account are",
+        patches=((rules, "OPEN_RULES", ablated.rules_without("venue", "quote", "equity")),),
+        faults={"terminal-disconnected": 2, "bus-lost": 6},
+        violates=(30,),
     ),
 }
+
+
+def ablation(name: str) -> Ablation:
+    """One by its name. Raises BadInput for an unknown one."""
+    found = ABLATIONS.get(name)
+    if found is None:
+        raise BadInput(f"there is no safeguard {name!r}; known are: {', '.join(ABLATIONS)}")
+    return found
 
 
 @contextmanager
 def without(name: str) -> Iterator[Ablation]:
     """One safeguard away for as long as the context lasts. Raises BadInput for an unknown name."""
-    ablation = ABLATIONS.get(name)
-    if ablation is None:
-        raise BadInput(f"there is no safeguard {name!r}; known are: {', '.join(ABLATIONS)}")
-    patches = [patch.object(*each) for each in ablation.patches]
+    found = ablation(name)
+    patches = [patch.object(*each) for each in found.patches]
     for each in patches:
         each.start()
     try:
-        yield ablation
+        yield found
     finally:
         for each in patches:
             each.stop()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from argos_common.domain.errors import BadInput
 
 from argos_simulation.chance import Chance
+from argos_simulation.cut import Firing
 
 PER_CALL: dict[str, float] = {
     "append-request-lost": 0.04,
@@ -76,6 +77,9 @@ class Faults:
     intensity: dict[str, float]
     fired: Counter[str] = field(default_factory=Counter)
     healed: bool = False
+    kept: frozenset[Firing] | None = None
+    """The only firings that happen; None: all that are drawn."""
+    _drawn: Counter[str] = field(default_factory=Counter)
 
     def rate(self, name: str) -> float:
         """The probability per occasion, now."""
@@ -85,12 +89,20 @@ class Faults:
         """Whether a fault fires at this occasion."""
         rate = self.rate(name)
         if rate and chance.happens(rate):
-            self.fired[name] += 1
-            return True
+            return self.fire(name)
         return False
 
+    def fire(self, name: str) -> bool:
+        """Count a firing that was drawn; whether it happens."""
+        at = self._drawn[name]
+        self._drawn[name] += 1
+        happens = self.kept is None or (name, at) in self.kept
+        self.fired[name] += happens
+        return happens
+
     def has(self, name: str) -> bool:
-        return self.intensity.get(name, 0.0) > 0
+        kept = self.kept is None or any(fault == name for fault, _ in self.kept)
+        return kept and self.intensity.get(name, 0.0) > 0
 
 
 def check_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -101,16 +113,8 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-STRONG = 2.0
-
-
-def draw(chance: Chance, allowed: tuple[str, ...] = NAMES, *, certain: bool = False) -> Faults:
-    """A random subset at random strength: rare pairs meet more often than if all were always on.
-
-    `certain`: all that are allowed, and strong.
-    """
-    if certain:
-        return Faults(dict.fromkeys(allowed, STRONG))
+def draw(chance: Chance, allowed: tuple[str, ...] = NAMES) -> Faults:
+    """A random subset at random strength: rare pairs meet more often than if all were always on."""
     intensity = {}
     for name in NAMES:
         strength, on = chance.between(0.3, 2.0), chance.happens(0.4)

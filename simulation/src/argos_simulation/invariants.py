@@ -91,6 +91,10 @@ INVARIANTS: dict[int, tuple[str, str]] = {
     41: ("money", "At rest the venue's money is the start and the deals on record, exactly."),
     42: ("repeats", "At rest any alert, order or entry delivered again changes nothing."),
     43: ("append-only", "What the log once stored it still holds, in order, unchanged."),
+    44: (
+        "doubt-blocks",
+        "No OPEN call begins on a symbol of which the node's disk has an id without an outcome.",
+    ),
 }
 
 
@@ -128,7 +132,7 @@ class Court:
     verdict: Verdict
     now_ns: Callable[[], int]
     now_s: Callable[[], float]
-    tell: Callable[[str], None]
+    tell: Callable[[str | Callable[[], str]], None]
 
     def check(self, number: int, detail: str | Callable[[], str] = "", *, holds: bool) -> None:
         """One evaluation, now. A `detail` that takes work is given as a function."""

@@ -27,6 +27,7 @@ from argos_common.testing.memory_log import MemoryLog
 
 from argos_simulation.chance import Chance
 from argos_simulation.faults import Faults
+from argos_simulation.loop import sleep
 from argos_simulation.process import Process
 
 T = TypeVar("T")
@@ -50,11 +51,15 @@ class Cable:
         seconds = self.chance.between(0.0001, 0.003)
         if slow and self.faults.strike(slow, self.chance):
             seconds += self.chance.between(*slow_s)
-        await asyncio.sleep(seconds)
+        await sleep(seconds)
+
+    async def there_and_back(self, slow: str = "") -> None:
+        """A question whose answer changes nothing: both ways at once."""
+        await self.travel(slow)
 
     async def never(self, timeout_s: float) -> None:
         """The answer does not come."""
-        await asyncio.sleep(timeout_s)
+        await sleep(timeout_s)
         await self.process.gate()
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from argos_common.domain.times import NS_PER_S
+from argos_simulation.loop import VirtualLoop, running
 
 Hazard = Callable[["Process"], None]
 """Called at each point; may kill the process."""
@@ -36,17 +36,19 @@ class HostClock:
     epoch_ns: int
     skew_ns: int = 0
     process: Process | None = None
+    loop: VirtualLoop = field(default_factory=running)
 
     def now_ns(self) -> int:
-        return self.epoch_ns + self.skew_ns + self.monotonic_ns()
+        return self.epoch_ns + self.skew_ns + self.loop.now_ns
 
     def monotonic_ns(self) -> int:
-        return round(asyncio.get_running_loop().time() * NS_PER_S)
+        return self.loop.now_ns
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        if self.process is not None:
-            await self.process.gate()
+        await self.loop.sleep(seconds)
+        process = self.process
+        if process is not None and not process.free:
+            await process.gate()
 
 
 @dataclass(slots=True)
@@ -65,6 +67,11 @@ class Process:
 
     def __str__(self) -> str:
         return f"{self.name}#{self.life}"
+
+    @property
+    def free(self) -> bool:
+        """Whether its gate is open: `await gate()` would return at once."""
+        return self.alive and self._open is None
 
     async def gate(self) -> None:
         """Pass if the process runs; wait while it is paused; never return once it is killed."""

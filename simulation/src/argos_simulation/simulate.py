@@ -7,15 +7,20 @@ import gc
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from multiprocessing import get_context
+from unittest.mock import patch
+
+from argos_common.wire import codec
 
 from argos_simulation.chance import Chance
-from argos_simulation.faults import NAMES, draw
+from argos_simulation.cut import WHOLE, Cut
+from argos_simulation.faults import NAMES, Faults, draw
 from argos_simulation.invariants import Violation
-from argos_simulation.loop import VirtualLoop
+from argos_simulation.loop import VirtualLoop, sleep
 from argos_simulation.repeats import check_repeats
 from argos_simulation.rest import check_at_rest, restless
 from argos_simulation.venues import arm, disarm
@@ -23,7 +28,8 @@ from argos_simulation.workload import BadDays, Operator, Sender, alerts
 from argos_simulation.world import World
 
 REST_S = 400.0
-LOOK_S = 2.0
+DEFAULT_MINUTES = 0.5
+LOOK_S = 1.0
 STILL_LOOKS = 3
 BAD_DAYS = (
     "log-away",
@@ -34,15 +40,24 @@ BAD_DAYS = (
 )
 
 
+_decode = lru_cache(maxsize=1024)(codec.decode)
+"""Six processes decode the same entry in one: once is enough, for an event never changes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one seed. `digest`: SHA-256 of log, broker's record and story."""
+    """What became of one seed. `digest`: SHA-256 of log, broker's record and story.
+
+    `alerts`: how many were drawn. `rest_s`: virtual seconds from healing to rest.
+    """
 
     seed: int
     violations: tuple[Violation, ...]
     fired: Counter[str]
     evaluated: Counter[int]
     virtual_s: float
+    rest_s: float
+    alerts: int
     entries: int
     orders: int
     digest: str
@@ -53,25 +68,35 @@ def simulate(
     seed: int,
     *,
     allowed: Sequence[str] = NAMES,
-    minutes: float = 1.5,
+    minutes: float = DEFAULT_MINUTES,
     story: bool = True,
-    certain: bool = False,
+    intensity: Mapping[str, float] | None = None,
+    cut: Cut = WHOLE,
     until_violation: bool = False,
 ) -> Outcome:
     """Run one seed. The same seed, faults and minutes give the same bytes.
 
-    `certain`: all allowed faults are on. `until_violation` ends it at the first one. An ablation
-    asks for no more.
+    `intensity`: exactly these faults, this strong, instead of a draw. `until_violation` ends it at
+    the first one; an ablation asks for no more. `cut` leaves out parts of what was drawn.
     """
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it speaks of tasks that were killed
     loop = VirtualLoop()
+    gc.collect()
+    gc.freeze()  # what lives longer than a seed is not looked through after each
     gc.disable()  # what is let go of must not depend on when memory runs short
     try:
-        return loop.run_until_complete(
-            _simulate(
-                seed, tuple(allowed), minutes, certain=certain, story=story, short=until_violation
+        with patch.object(codec, "decode", _decode):
+            return loop.run_until_complete(
+                _simulate(
+                    seed,
+                    tuple(allowed),
+                    minutes,
+                    intensity=intensity,
+                    cut=cut,
+                    story=story,
+                    short=until_violation,
+                )
             )
-        )
     finally:
         _let_go(loop)
 
@@ -81,12 +106,16 @@ async def _simulate(
     allowed: tuple[str, ...],
     minutes: float,
     *,
-    certain: bool,
+    intensity: Mapping[str, float] | None,
+    cut: Cut,
     story: bool,
     short: bool,
 ) -> Outcome:
     chance = Chance(f"argos/{seed}")
-    faults = draw(chance.fork("faults"), allowed, certain=certain)
+    faults = draw(chance.fork("faults"), allowed)
+    if intensity is not None:
+        faults = Faults(dict(intensity))
+    faults.kept = cut.firings
     world = World(seed, chance, faults)
     span_s = minutes * 60
     arm(
@@ -100,16 +129,17 @@ async def _simulate(
     world.start_fleet()
     operator, days, sender = Operator(world), BadDays(world), Sender(world)
     planned = alerts(seed, chance.fork("alerts"), span_s)
-    work = [sender.send(alert) for alert in planned]
+    sent = [each for at, each in enumerate(planned) if cut.alerts is None or at in cut.alerts]
+    work = [sender.send(alert) for alert in sent]
     work += [operator.run([alert.at_s for alert in planned]), operator.limits(span_s)]
     work += [days.run(name, span_s) for name in BAD_DAYS]
     going_on = [asyncio.ensure_future(each) for each in work]
-    until_s = span_s
+    until_s = span_s if cut.until_s is None else cut.until_s
     while world.now_s() < until_s:
-        await asyncio.sleep(LOOK_S)
+        await sleep(LOOK_S)
         world.look_after()
         if short and world.verdict.violations:
-            return _outcome(world, keep_story=story)
+            return _outcome(world, len(planned), until_s, keep_story=story)
     _heal(world, days)
     await _rest(world, going_on, short=short)
     for task in going_on:
@@ -118,7 +148,7 @@ async def _simulate(
     check_at_rest(world)
     if not restless(world):
         await check_repeats(world)
-    return _outcome(world, keep_story=story)
+    return _outcome(world, len(planned), until_s, keep_story=story)
 
 
 def _heal(world: World, days: BadDays) -> None:
@@ -137,7 +167,7 @@ async def _rest(world: World, going_on: Iterable[asyncio.Future[None]], *, short
     """Until nothing is under way for a few looks, or for as long as is allowed."""
     still, until_s = 0, world.now_s() + REST_S
     while world.now_s() < until_s and still < STILL_LOOKS:
-        await asyncio.sleep(LOOK_S)
+        await sleep(LOOK_S)
         world.look_after()
         quiet = all(task.done() for task in going_on) and not restless(world)
         still = still + 1 if quiet else 0
@@ -145,7 +175,7 @@ async def _rest(world: World, going_on: Iterable[asyncio.Future[None]], *, short
             return
 
 
-def _outcome(world: World, *, keep_story: bool) -> Outcome:
+def _outcome(world: World, planned: int, healed_s: float, *, keep_story: bool) -> Outcome:
     digest = hashlib.sha256()
     for entry in world.store.entries:
         digest.update(f"{entry.sequence} {entry.subject} {entry.appended_ns} ".encode())
@@ -153,17 +183,19 @@ def _outcome(world: World, *, keep_story: bool) -> Outcome:
     for line in world.broker.record:
         digest.update(repr(line).encode())
     digest.update(repr(world.paper_store.load().trades).encode())
-    digest.update("\n".join(world.story).encode())
+    digest.update(repr((world.faults.fired, world.verdict.evaluated, world.now_s())).encode())
     return Outcome(
         seed=world.seed,
         violations=tuple(world.verdict.violations),
         fired=world.faults.fired,
         evaluated=world.verdict.evaluated,
         virtual_s=world.now_s(),
+        rest_s=max(0.0, world.now_s() - healed_s),
+        alerts=planned,
         entries=len(world.store.entries),
         orders=len(world.witness.truth.claims),
         digest=digest.hexdigest(),
-        story=tuple(world.story) if keep_story else (),
+        story=world.story() if keep_story or world.verdict.violations else (),
     )
 
 
@@ -189,21 +221,14 @@ async def _settle(tasks: Iterable[asyncio.Task[object]]) -> None:
 
 def _run_one(job: tuple[int, tuple[str, ...], float]) -> Outcome:
     seed, allowed, minutes = job
-    outcome = simulate(seed, allowed=allowed, minutes=minutes)
-    return outcome if outcome.violations else _without_story(outcome)
-
-
-def _without_story(outcome: Outcome) -> Outcome:
-    return Outcome(
-        **{name: getattr(outcome, name) for name in Outcome.__slots__ if name != "story"}
-    )
+    return simulate(seed, allowed=allowed, minutes=minutes, story=False)
 
 
 def run_many(
     seeds: Sequence[int],
     *,
     allowed: Sequence[str] = NAMES,
-    minutes: float = 1.5,
+    minutes: float = DEFAULT_MINUTES,
     processes: int = 2,
 ) -> list[Outcome]:
     """The outcome of every seed, in order; stories only of those with a violation."""

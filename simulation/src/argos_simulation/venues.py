@@ -163,8 +163,8 @@ class CountingSwitchboard(Switchboard):
 
     def take(self, login: int, name: str) -> Params | None:
         struck = super().take(login, name)
-        if struck is not None and name in _NAMES:
-            self._faults.fired[_NAMES[name]] += 1
+        if struck is not None and name in _NAMES and not self._faults.fire(_NAMES[name]):
+            return None
         return struck
 
 

@@ -84,9 +84,7 @@ class Witness:
         self.events.append((entry, event))
         self.entries.append(entry)
         self.digest.update(line_of(entry))
-        self.court.tell(
-            f"log {entry.sequence} {entry.subject.removeprefix(subjects.PREFIX)} {_brief(event)}"
-        )
+        self.court.tell(lambda: _line(entry, event))
         self.court.check(
             33, f"entry {entry.sequence}", holds=fleet.SECRET.encode() not in entry.data
         )
@@ -194,6 +192,10 @@ def line_of(entry: Entry) -> bytes:
     """All of an entry, as the running digest takes it."""
     head = f"{entry.sequence} {entry.subject} {entry.appended_ns} {len(entry.data)} "
     return head.encode() + entry.data
+
+
+def _line(entry: Entry, event: Event) -> str:
+    return f"log {entry.sequence} {entry.subject.removeprefix(subjects.PREFIX)} {_brief(event)}"
 
 
 def _brief(event: Event) -> str:

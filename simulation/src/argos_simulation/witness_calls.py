@@ -83,6 +83,14 @@ class CallWitness:
             f"order {order_id} on {account} under epoch {submission.epoch}, confirmed {confirmed}",
             holds=submission.epoch >= confirmed,
         )
+        open_ids = [
+            each.order_id
+            for each in self.control.journals[account].unresolved()
+            if each.submission is not None
+            and each.submission.symbol == submission.symbol
+            and each.order_id != order_id
+        ]
+        court.check(44, f"order {order_id} on {account} beside {open_ids}", holds=not open_ids)
         self.opened.setdefault(order_id, (account, court.now_ns()))
         self.control.named(account, order_id)
         claim = self.truth.claims.get(order_id)

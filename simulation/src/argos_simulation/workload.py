@@ -19,6 +19,7 @@ from argos_mt5_node.simulator.switchboard import ALL_LOGINS
 
 from argos_simulation import fleet
 from argos_simulation.chance import Chance
+from argos_simulation.loop import sleep
 from argos_simulation.world import World
 
 ANSWER_S = 3.0
@@ -44,7 +45,7 @@ class Sender:
         """Alert id -> the last status it got."""
 
     async def send(self, alert: Alert) -> None:
-        await asyncio.sleep(alert.at_s)
+        await sleep(alert.at_s)
         copies = 1
         if self._chance.happens(0.15):
             copies = self._chance.whole(2, 4)
@@ -53,14 +54,14 @@ class Sender:
     async def _one(self, body: dict[str, Any]) -> None:
         world, chance = self._world, self._chance
         for _ in range(RESENDS_MAX):
-            await asyncio.sleep(chance.between(0.001, 0.05))
+            await sleep(chance.between(0.001, 0.05))
             status = await self._post(json.dumps(body).encode())
             self.answered[body["id"]] = status
             if status and status != 503:  # anything else is final
                 return
             if world.faults.healed:
                 continue
-            await asyncio.sleep(chance.between(0.5, 2.0))
+            await sleep(chance.between(0.5, 2.0))
 
     async def _post(self, data: bytes) -> int:
         """The status, or 0 if no answer came."""
@@ -68,7 +69,7 @@ class Sender:
         service = world.services["gateway"]
         intake, host = world.intake, service.host
         if intake is None or host is None:
-            await asyncio.sleep(1.0)
+            await sleep(1.0)
             return 0
         await host.process.gate()
         answer = asyncio.ensure_future(intake.receive(fleet.SOURCE, data, host.clock.now_ns()))
@@ -144,16 +145,17 @@ class Operator:
         for at_s in sorted(chance.one_of(moments) for _ in range(chance.whole(1, most))):
             # A kill matters most while an entry is on its way.
             near_s = chance.between(0.0, 0.03 if chance.happens(0.6) else 4.0)
-            await asyncio.sleep(max(0.0, at_s + near_s - world.now_s()))
+            await sleep(max(0.0, at_s + near_s - world.now_s()))
             accounts = () if chance.happens(0.4) else (chance.one_of((fleet.HEDGE, fleet.NET)),)
             await self._act(accounts)
-            await asyncio.sleep(chance.between(0.5, 10.0))
+            await sleep(chance.between(0.5, 10.0))
             if chance.happens(0.9):
                 await self.command(CommandKind.RELEASE, accounts)
 
     async def _act(self, accounts: tuple[str, ...]) -> None:
         draw = self._chance.between(0.0, 1.0)
-        self._world.faults.fired["kill-switch"] += 1
+        if not self._world.faults.fire("kill-switch"):
+            return
         if draw < 0.45:  # shares of each kind
             await self.command(CommandKind.KILL, accounts)
         elif draw < 0.75:
@@ -189,7 +191,7 @@ class Operator:
             self._world.witness.replied(command, reply)
             if reply.ok:
                 return True
-            await asyncio.sleep(1.0)
+            await sleep(1.0)
         return False
 
     def append_kill(self, account: Account) -> None:
@@ -214,12 +216,12 @@ class Operator:
         world, chance = self._world, self._chance.fork("limits")
         if not world.faults.has("limits-change"):
             return
-        await asyncio.sleep(chance.between(5.0, span_s / 2))
+        await sleep(chance.between(5.0, span_s / 2))
         world.faults.fired["limits-change"] += 1
         world.proposals.change(fleet.configs(quantity_max=Decimal("0.15")))
-        await asyncio.sleep(chance.between(3.0, span_s / 2))
+        await sleep(chance.between(3.0, span_s / 2))
         world.proposals.change(fleet.configs())
-        await asyncio.sleep(8.0)
+        await sleep(8.0)
         for account in fleet.LOGINS:
             control = world.witness.control.now(account)
             if control.proposal is not None:
@@ -241,10 +243,11 @@ class BadDays:
         if not world.faults.has(name):
             return
         for _ in range(chance.whole(1, 3)):
-            await asyncio.sleep(chance.between(2.0, span_s / 2))
+            await sleep(chance.between(2.0, span_s / 2))
             if world.faults.healed:
                 return
-            world.faults.fired[name] += 1
+            if not world.faults.fire(name):
+                continue
             world.tell(f"fault {name}")
             await self._happen(name, chance)
 
@@ -256,14 +259,14 @@ class BadDays:
                     if service.host is not None:
                         service.host.raw_log.unavailable = True
                 world.log.unavailable = True
-                await asyncio.sleep(chance.between(0.5, 12.0))
+                await sleep(chance.between(0.5, 12.0))
                 self.log_back()
             case "log-partition":
                 service = chance.one_of(tuple(world.services.values()))
                 host = service.host
                 if host is not None:
                     host.raw_log.unavailable = True
-                    await asyncio.sleep(chance.between(0.5, 12.0))
+                    await sleep(chance.between(0.5, 12.0))
                     host.raw_log.unavailable = False
             case "clock-jump":
                 service = chance.one_of(tuple(world.services.values()))
@@ -272,7 +275,7 @@ class BadDays:
             case "terminal-disconnected":
                 now_ns = world.true_clock.now_ns
                 world.broker.arm(ALL_LOGINS, "disconnected", now_ns())
-                await asyncio.sleep(chance.between(0.5, 6.0))
+                await sleep(chance.between(0.5, 6.0))
                 world.broker.clear(ALL_LOGINS, now_ns(), "disconnected")
             case "stale-snapshot":
                 world.take_snapshots()

@@ -12,6 +12,7 @@ from argos_bridge.ports import Surroundings
 from argos_bridge.runner.bridge import Bridge
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.ids import Account
+from argos_common.lasthop.contract import Pace
 from argos_common.lasthop.hop import LastHop
 from argos_common.lasthop.journal import AsyncJournal, MemoryJournal
 from argos_common.lasthop.local import LocalNode
@@ -45,6 +46,7 @@ from argos_simulation.chance import Chance
 from argos_simulation.faults import POINTS, Faults
 from argos_simulation.inputs import Proposals, Snapshots
 from argos_simulation.invariants import Court, Verdict
+from argos_simulation.loop import running
 from argos_simulation.network import Cable, SimBus, SimLog
 from argos_simulation.nodes import Life, SimNode, Site
 from argos_simulation.process import HostClock, Process
@@ -56,6 +58,14 @@ STORY_MAX = 20_000
 RESTART_S = (0.3, 6.0)
 PAUSE_S = (0.3, 9.0)
 TERMINAL_PATIENCE_S = 3.0
+
+# How often things are looked at. Slower than in a real fleet where nothing depends on the pace,
+# for every look costs; never slower than the time limits they feed (facts: 3 s).
+TICK_MS = 250
+TUNING = Tuning(poll_s=0.9, poll_hot_s=0.1, hot_for_s=0.3, facts_every_s=0.8, history_settles_s=2.0)
+PACE = Pace(lease_every_s=0.7, facts_every_s=1.0)
+PAPER_TICK_S = 0.8
+COMPARE_EVERY_S = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +99,11 @@ class World:
 
     def __init__(self, seed: int, chance: Chance, faults: Faults) -> None:
         self.seed = seed
+        self.loop = running()
         self.chance = chance
         self.faults = faults
         self.true_clock = HostClock(START_NS)
-        self.story: list[str] = []
+        self._story: list[tuple[float, str | Callable[[], str]]] = []
         self.verdict = Verdict()
         self.broker = SimulatedBroker(
             seed,
@@ -105,6 +116,7 @@ class World:
                 ),
             ),
             now_ns=START_NS,
+            tick_ms=TICK_MS,
         )
         self.desk = TerminalDesk(self.broker)
         self.paper_store = PaperStore()
@@ -136,11 +148,18 @@ class World:
     # --- time and story
 
     def now_s(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self.loop.time()
 
-    def tell(self, what: str) -> None:
-        if len(self.story) < STORY_MAX:
-            self.story.append(f"{self.now_s():9.3f} {what}")
+    def tell(self, what: str | Callable[[], str]) -> None:
+        """A line of the story; given as a function it is written only if somebody reads it."""
+        if len(self._story) < STORY_MAX:
+            self._story.append((self.now_s(), what))
+
+    def story(self) -> tuple[str, ...]:
+        """What happened, line by line."""
+        return tuple(
+            f"{at_s:9.3f} {what if isinstance(what, str) else what()}" for at_s, what in self._story
+        )
 
     def _handler_failed(self, subject: str, error: Exception) -> None:
         self.witness.court.check(17, f"a handler of {subject} failed: {error!r}", holds=False)
@@ -313,7 +332,11 @@ class World:
 
     def _reconciler(self, host: Host) -> None:
         reconciler = Reconciler(
-            log=host.log, clock=host.clock, ledger=self.ledger, nodes=self._nodes(host)
+            log=host.log,
+            clock=host.clock,
+            ledger=self.ledger,
+            nodes=self._nodes(host),
+            compare_every_s=COMPARE_EVERY_S,
         )
         host.process.start(reconciler.run())
 
@@ -337,12 +360,17 @@ class World:
     def _hop(self, host: Host, account: Account, venue: WitnessedVenue) -> LastHop:
         journal = AsyncJournal(self.journals[account], SimDisk(host.cable))
         entropy = host.cable.chance.fork(f"entropy/{account}")
-        return LastHop(account, venue, journal, host.clock, entropy)
+        return LastHop(account, venue, journal, host.clock, entropy, pace=PACE)
 
     async def _venue(self, host: Host, config: AccountConfig) -> WitnessedVenue:
         if config.node == fleet.PAPER_NODE:
             paper = PaperVenue(
-                self.paper, self.paper_store, host.clock, SimDisk(host.cable), self.paper_faults
+                self.paper,
+                self.paper_store,
+                host.clock,
+                SimDisk(host.cable),
+                self.paper_faults,
+                tick_s=PAPER_TICK_S,
             )
             await paper.start()
             return WitnessedVenue(paper, host.cable, self.witness, host.clock, self.paper_faults)
@@ -365,7 +393,7 @@ class World:
             expected,
             GatedTerminal(terminal, host.cable),
             host.clock,
-            Tuning(poll_s=0.25, poll_hot_s=0.1, facts_every_s=0.5, history_settles_s=2.0),
+            TUNING,
         )
         venue.remember(entry.order_id for entry in self.journals[config.account].unresolved())
         return WitnessedVenue(venue, host.cable, self.witness, host.clock)

@@ -181,7 +181,8 @@ async def open_arena(folder: Path, clock: Clock, *, small_disks: bool) -> AsyncI
         "LOG_LEVEL": "info",
     }
     given = FleetPlan(
-        config=str(config), state=str(state), ports=chosen, environment=env,
+        config=str(config), state=str(state), ports={each: chosen[each] for each in wanted},
+        environment=env,
         led=cables.environment(), parent_pid=os.getpid(),
     )  # fmt: skip
     given.save(folder / "plan.json")

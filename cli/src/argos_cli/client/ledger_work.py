@@ -9,6 +9,7 @@ from pathlib import Path
 
 from argos_common.domain.errors import ConfigMistake, OurMistake
 from argos_common.lasthop.lock import FileLock
+from argos_common.runtime.log import check_reaches
 from argos_common.runtime.settings import load_fleet
 from argos_reconciler.adapters.sql import tables
 from argos_reconciler.adapters.sql.engine import open_for_writing, sqlite_path
@@ -55,6 +56,7 @@ async def check(opened: Opened) -> Check:
     try:
         with one_moment(url) as connection:
             found = stored_checkpoint(connection) or Checkpoint(generation=opened.generation)
+            last = (await opened.log.status()).last_sequence
             wrong = await _differences(opened, connection, found, last)
     except (SQLAlchemyError, ArithmeticError, OSError) as error:
         first = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -69,8 +71,9 @@ async def _differences(
 ) -> list[str]:
     if found.generation != opened.generation:
         return [f"the ledger is of generation {found.generation}, the log is {opened.generation}"]
+    check_reaches(last, found.sequence, "the ledger")
     comparison = Comparison(connection)
-    async for batch in _batches(opened, min(found.sequence, last)):
+    async for batch in _batches(opened, found.sequence):
         comparison.take(batch)
     if (comparison.sequence, comparison.hash) != (found.sequence, found.hash):
         return [f"the ledger at entry {found.sequence} was not made from this log: {_REBUILD}"]
@@ -84,6 +87,8 @@ async def rebuild(opened: Opened) -> Rebuilt:
     """See `ledger.rebuild_ledger`."""
     url = ledger_url(opened.state)
     path = sqlite_path(url)
+    last = (await opened.log.status()).last_sequence
+    await asyncio.to_thread(_check_not_the_only_copy, url, opened.generation, last)
     if path is None:
         await asyncio.to_thread(_drop_tables, url)
         made = await _make(opened, url)
@@ -106,6 +111,17 @@ async def rebuild(opened: Opened) -> Rebuilt:
     finally:
         lock.release()
     return Rebuilt(str(path), made.sequence, made.hash)
+
+
+def _check_not_the_only_copy(url: str, generation: str, last: int) -> None:
+    """Raises LogDamaged if the ledger that is there has seen more of the log than is left of it."""
+    try:
+        with one_moment(url) as connection:
+            found = stored_checkpoint(connection)
+    except (SQLAlchemyError, OSError):
+        return  # it cannot be read: that is why it is made again
+    if found is not None and found.generation == generation:
+        check_reaches(last, found.sequence, "the ledger")
 
 
 async def _make(opened: Opened, url: str) -> Checkpoint:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from argos_common.domain.errors import OurMistake
+from argos_common.runtime.log import LogDamaged
 from argos_common.runtime.provision import verify_sync_always
 
 from argos_cli.audit.promises import SHOWN_MAX, Audit, Check
@@ -63,7 +64,10 @@ def _show(check: Check) -> None:
 async def _verify(state: Path, wait_s: float) -> tuple[Check, ...]:
     async with open_fleet(state, stopped_too=True) as opened:
         say("checking every entry of the log, and every row of the ledger", "dim")
-        return await verify_fleet(opened, wait_s=wait_s if opened.running else 0.0)
+        try:
+            return await verify_fleet(opened, wait_s=wait_s if opened.running else 0.0)
+        except LogDamaged as error:
+            return (Check(name="readable", looked_at="the log", broken=(str(error),)),)
 
 
 async def verify_fleet(opened: Opened, *, wait_s: float) -> tuple[Check, ...]:

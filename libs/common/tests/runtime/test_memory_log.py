@@ -3,67 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from argos_common.runtime.log import (
-    Answer,
-    Append,
-    Busy,
-    CreateOnce,
-    Exists,
-    Log,
-    LogUnavailable,
-    Mine,
-    Unconditional,
-    Unknown,
-)
-from argos_common.testing.log_contract import CAPACITY_BYTES, LogContract, collect, event
+from argos_common.runtime.log import Busy, CreateOnce, Exists, Mine, Unconditional, Unknown
+from argos_common.testing.log_benches import MemoryBench, StillClock
+from argos_common.testing.log_contract import LogContract, collect, event
 from argos_common.testing.memory_log import DUPLICATE_WINDOW_NS, MemoryLog, MemoryStore
-
-
-class StillClock:
-    def __init__(self) -> None:
-        self.now = 1_000
-
-    def now_ns(self) -> int:
-        return self.now
-
-    def monotonic_ns(self) -> int:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += int(seconds * 1e9)
-
-
-class MemoryHarness:
-    def __init__(self) -> None:
-        clock = StillClock()
-        store = MemoryStore(clock, capacity_bytes=CAPACITY_BYTES)
-        self.memory = MemoryLog(clock, store=store)
-        self.other: Log = self.memory.another()
-        self.log: Log = self.memory
-
-    async def append_losing_ack(self, append: Append) -> Answer:
-        self.memory.lose_ack()
-        return await self.memory.append(append)
-
-    async def append_as_ghost(self, append: Append) -> Answer:
-        self.memory.ghost()
-        return await self.memory.append(append)
-
-    async def land_ghosts(self) -> None:
-        self.memory.release_ghosts()
-
-    async def restart(self) -> None:
-        self.memory.unavailable = True
-        assert isinstance(await self.memory.append(event("alert.away")), Busy)
-        with pytest.raises(LogUnavailable):
-            await self.memory.status()
-        self.memory.unavailable = False
 
 
 class TestMemoryLog(LogContract):
     @pytest.fixture
-    def harness(self) -> MemoryHarness:
-        return MemoryHarness()
+    def harness(self) -> MemoryBench:
+        return MemoryBench()
+
+
+class TestMemoryLogOfThree(LogContract):
+    replicas = 3
+
+    @pytest.fixture
+    def harness(self) -> MemoryBench:
+        return MemoryBench(replicas=3)
 
 
 async def test_faults_are_used_up_in_the_order_asked_for() -> None:

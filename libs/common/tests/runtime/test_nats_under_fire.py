@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from argos_common.domain.errors import OurMistake
 from argos_common.runtime.clock import SystemClock
-from argos_common.runtime.log import Busy, LogUnavailable, Mine, Unknown
+from argos_common.runtime.log import Busy, LogDamaged, LogUnavailable, Mine, Unknown
 from argos_common.runtime.nats_connection import (
     NatsConnection,
     NatsEvents,
@@ -211,6 +211,47 @@ async def test_reader_stops_at_a_log_that_has_lost_what_was_read(
 
     with pytest.raises(OurMistake, match="ends at 0, but 2 had been read"):
         await asyncio.wait_for(reading, PATIENCE_S)
+
+
+async def _read_all(log: NatsLog, after: int) -> None:
+    async for _ in log.read(after):
+        pass
+
+
+async def test_no_reader_goes_past_an_entry_that_the_log_has_lost(
+    server: NatsServer, connection: NatsConnection, tmp_path: Path
+) -> None:
+    log = NatsLog(connection, timeout_s=1.0)
+    for number in range(1, 8):
+        await log.append(event(f"alert.{number}", data=f"entry-{number}".encode()))
+    await server.stop()
+    (block,) = (tmp_path / "nats" / "jetstream").rglob("1.blk")
+    content = block.read_bytes()
+    assert content.count(b"entry-4") == 1
+    block.write_bytes(content.replace(b"entry-4", b"ENTRY-4"))
+    await server.start()
+    await _while(lambda: not connection.is_connected)
+    with pytest.raises(LogDamaged, match="entries 4 to 4 are gone"):
+        await asyncio.wait_for(_read_all(log, 0), PATIENCE_S)
+    # Who had read past it when it was still there goes on.
+    assert [entry.sequence for entry in await collect(log, 4, 3)] == [5, 6, 7]
+
+
+async def test_a_sequence_that_is_left_out_ends_the_reading_behind_what_came_before(
+    connection: NatsConnection,
+) -> None:
+    log = NatsLog(connection)
+    for number in range(3):
+        await log.append(event(f"alert.{number}"))
+    reader = NatsReader(
+        connection, "ARGOS_g1", after=0, subjects=(), clock=SystemClock(), timeout_s=2.0
+    )
+    reading = reader.entries()
+    assert [(await anext(reading)).sequence for _ in range(3)] == [1, 2, 3]
+    assert not reader.skips(4)
+    assert reader.skips(6)
+    with pytest.raises(LogDamaged, match="entries 4 to 5 are gone"):
+        await asyncio.wait_for(anext(reading), PATIENCE_S)
 
 
 async def test_reader_makes_up_for_a_lost_message(connection: NatsConnection) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from argos_common.domain.config import AccountConfig
 from argos_common.domain.ids import Account
+from argos_common.runtime.log import LogDamaged
 from argos_common.runtime.settings import load_fleet
 from argos_common.runtime.snapshot import Snapshot, Unusable, load_snapshot, save_snapshot
 
@@ -71,7 +72,6 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
     [
         ({"generation": "g2"}, "generation g1, not g2"),
         ({"schema": 2}, "has schema 1"),
-        ({"last": 6}, "stands at entry 7, the log ends at 6"),
     ],
 )
 def test_a_snapshot_of_another_log_is_refused(
@@ -80,3 +80,8 @@ def test_a_snapshot_of_another_log_is_refused(
     unusable = load(saved(tmp_path), **found)  # type: ignore[arg-type]  # one of three parameters
     assert isinstance(unusable, Unusable)
     assert why in unusable.sentence
+
+
+def test_a_whole_snapshot_ahead_of_its_log_is_not_thrown_away(tmp_path: Path) -> None:
+    with pytest.raises(LogDamaged, match=r"ends at entry 6, but the snapshot risk.json has seen 7"):
+        load(saved(tmp_path), last=6)

@@ -22,9 +22,16 @@ from argos_common.domain.order import (
     OrderSealed,
     RefusalClass,
 )
+from argos_common.domain.reconcile import (
+    ITSELF,
+    DiscrepancyFound,
+    DiscrepancyKind,
+    DiscrepancyResolved,
+)
 
 from services.bridge.tests.bridge_kit import (
     DEMO,
+    EURUSD,
     NOW,
     D,
     S,
@@ -148,6 +155,46 @@ def test_a_restart_settles_anew() -> None:
     case.later(8)
     case.inquiry = None
     assert case.next() == case.mono + 8 * S
+
+
+@pytest.mark.parametrize("person", [True, False])
+def test_a_persons_word_stands_for_the_passes_but_for_nothing_else(person: bool) -> None:
+    case = Case(settling_s=8)
+    found = DiscrepancyFound(
+        discrepancy_id="d", account=DEMO, symbol=EURUSD, kind=DiscrepancyKind.UNRESOLVED,
+        expected="an outcome", actual="IN_DOUBT", sentence="?", since_ns=NOW, found_at_ns=NOW,
+        order_id=case.order_id,
+    )  # fmt: skip
+    resolved = DiscrepancyResolved(
+        discrepancy_id="d", account=DEMO, symbol=EURUSD, how="I looked",
+        actor="ann" if person else ITSELF, resolved_at_ns=NOW,
+    )  # fmt: skip
+    case.world.says(found, resolved)
+    case.search(conclusive=False)
+    case.seal()
+    settled = case.next()
+    assert settled == case.mono + 8 * S
+    case.later(8)
+    if person:
+        assert case.conclude(Do.PRESUME) == OrderPresumedAbsent(
+            order_id=case.order_id, account=DEMO, passes=0, at_ns=NOW + 8 * S
+        )
+        assert case.world.demo.settled == {}
+    else:
+        assert case.next() is Do.FIND
+
+
+def test_a_word_about_another_kind_of_discrepancy_settles_no_order() -> None:
+    case = Case(settling_s=8)
+    found = DiscrepancyFound(
+        discrepancy_id="d", account=DEMO, symbol=EURUSD, kind=DiscrepancyKind.MISSING_FILL,
+        expected="1", actual="0", sentence="?", since_ns=NOW, found_at_ns=NOW,
+        order_id=case.order_id,
+    )  # fmt: skip
+    case.world.says(found, DiscrepancyResolved(
+        discrepancy_id="d", account=DEMO, symbol=EURUSD, how="x", actor="ann", resolved_at_ns=NOW,
+    ))  # fmt: skip
+    assert case.world.demo.settled == {}
 
 
 def test_inconclusive_searches_never_count() -> None:

@@ -14,12 +14,14 @@ from argos_common.domain.order import (
     OrderRefused,
     OrderSubmitting,
 )
+from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
 from argos_common.runtime.log import Answer, Append, CreateOnce, Mine, Unknown
 from argos_common.wire import subjects
 
 from services.bridge.tests.bridge_kit import (
     DEMO,
+    EURUSD,
     T1,
     T2,
     D,
@@ -154,6 +156,35 @@ async def test_without_conclusive_evidence_doubt_stays(fleet: Fleet) -> None:
     fleet.node.away = True
     await fleet.clock.run(3600)
     assert fleet.story()[1:] in (["OrderInDoubt"], ["OrderInDoubt", "OrderSealed"])
+
+
+async def test_what_stays_ambiguous_is_settled_by_a_person_and_still_watched(fleet: Fleet) -> None:
+    fleet.node.script = ["lost"]
+    fleet.node.blind = fleet.node.ambiguous = True
+    fleet.node.deal_lag_s = 10_000
+    await fleet.says(verdict(opening()))
+    await fleet.clock.run(3600)
+    assert fleet.story() == ["OrderSubmitting", "OrderInDoubt", "OrderSealed"]
+    order_id = fleet.node.placed[0].order_id
+    found = DiscrepancyFound(
+        discrepancy_id="d", account=DEMO, symbol=EURUSD, kind=DiscrepancyKind.UNRESOLVED,
+        expected="an outcome", actual="IN_DOUBT", sentence="?", since_ns=1, found_at_ns=1,
+        order_id=order_id,
+    )  # fmt: skip
+    await fleet.says(found)
+    await fleet.says(
+        DiscrepancyResolved(
+            discrepancy_id="d", account=DEMO, symbol=EURUSD, how="not at the broker", actor="ann",
+            resolved_at_ns=2,
+        )
+    )  # fmt: skip
+    await fleet.clock.run(1)
+    assert fleet.story()[3:] == ["OrderPresumedAbsent"]
+    assert not fleet.demo.unresolved
+    fleet.node.blind = False  # it shows after all
+    await fleet.clock.run(60)
+    assert fleet.story()[4:] == ["OrderFilled"]
+    assert len(fleet.node.placed) == 1
 
 
 async def test_a_kill_between_approval_and_claim_sends_nothing(fleet: Fleet) -> None:

@@ -309,6 +309,33 @@ async def test_a_log_that_never_answers_does_not_hold_the_sender(
     assert (answer.status_code, answer.json()["code"]) == (503, "not_confirmed")
 
 
+async def test_requests_on_the_bus_do_not_wait_for_each_other(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def never(append: Append) -> Answer:
+        begun.release()
+        await asyncio.Event().wait()
+        raise AssertionError(append)
+
+    monkeypatch.setattr(site.log, "append", never)
+    monkeypatch.setattr("argos_gateway.runner.BUDGET_S", 60)
+    await serve_inject(site.bus, site.intake, site.limiter, SystemClock())
+    bodies = [json.dumps(BUY | {"id": str(number)}).encode() for number in range(4)]
+    asked = [
+        asyncio.create_task(site.bus.request("argos.inject.argos", body, 60)) for body in bodies
+    ]
+    try:
+        async with asyncio.timeout(20):
+            for _ in bodies:
+                await begun.acquire()
+    finally:
+        for each in asked:
+            each.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
 async def test_a_heartbeat_is_passed_on_and_not_recorded(site: Site) -> None:
     heard: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
 

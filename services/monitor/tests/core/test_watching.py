@@ -26,6 +26,7 @@ from argos_common.domain.order import (
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
 from argos_common.domain.side import Side
 from argos_common.domain.verdict import Effect
+from argos_common.runtime.times import utc_text
 from argos_common.wire import subjects
 from argos_monitor.core.conditions import LogView, Period, conditions
 from argos_monitor.core.desk import REPEAT_NS, Condition, Desk
@@ -324,6 +325,7 @@ def test_the_status_has_the_runbooks_shape_and_the_fleets_facts() -> None:
         "matched": 0,
         "discrepancies_open": 0,
     }
+    assert found["log"]["last_update"] == found["timestamp"] == utc_text(NOW)
     account = found["accounts"][0]
     assert (account["mode"], account["open_positions"], account["in_doubt"]) == ("paper", 1, 0)
     assert account["last_fill"]["price"] == "1.1003"

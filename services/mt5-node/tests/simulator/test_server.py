@@ -190,6 +190,17 @@ def test_a_second_server_on_the_same_books_is_refused(server: ServerProcess) -> 
     assert (second.returncode, "database is locked" in second.stderr) == (2, True)
 
 
+def test_damaged_books_are_one_sentence_and_are_left_alone(tmp_path: Path) -> None:
+    books = tmp_path / "broker.sqlite3"
+    books.write_bytes(b"this is no database" * 300)
+    command = [sys.executable, "-m", "argos_mt5_node.simulator", "--seed", "1"]
+    command += ["--state-dir", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == f"cannot open the books in {tmp_path}: file is not a database\n"
+    assert books.read_bytes() == b"this is no database" * 300
+
+
 def test_accounts_and_symbols_come_from_a_file(tmp_path: Path, deal: Deal) -> None:
     world = {
         "accounts": [{"login": 7, "password": "p", "balance": "500.50", "margin_mode": 0}],

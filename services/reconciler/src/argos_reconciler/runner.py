@@ -38,6 +38,7 @@ from argos_common.runtime.log import (
     LogStatus,
     LogUnavailable,
     Mine,
+    check_reaches,
 )
 from argos_common.runtime.logs import Logger
 from argos_common.runtime.telemetry import Kind, NullTelemetry, Telemetry
@@ -108,6 +109,7 @@ class Reconciler:
     pulse: Pulse = field(default_factory=Pulse)
     report: Report = field(default_factory=QuietReport)
     logger: Logger | None = None
+    compare_every_s: float = COMPARE_EVERY_S
     state: State = field(default_factory=State, init=False)
     checkpoint: Checkpoint | None = field(default=None, init=False)
 
@@ -120,13 +122,14 @@ class Reconciler:
         self._proposer = Proposer(log=self.log, clock=self.clock, follower=self.follower)
 
     async def run(self) -> None:
-        """Reconcile for ever. Raises LedgerUnusable (an OurMistake)."""
+        """Reconcile for ever. Raises LedgerUnusable or LogDamaged (both are an OurMistake)."""
         status = await self._status()
         while self.checkpoint is None:
             try:
                 self.checkpoint = await self.ledger.open(status.generation)
             except LedgerUnavailable as error:
                 await self._wait_for_ledger(error)
+        check_reaches((await self._status()).last_sequence, self.checkpoint.sequence, "the ledger")
         async with asyncio.TaskGroup() as group:
             group.create_task(self.follower.run())
             group.create_task(self._pump())
@@ -277,7 +280,7 @@ class Reconciler:
     async def _watch(self, account: AccountState) -> None:
         memory = _AccountWatch(Watch())
         while True:
-            await self.clock.sleep(COMPARE_EVERY_S)
+            await self.clock.sleep(self.compare_every_s)
             for proposal in await self._pass(account, memory):
                 await self._append_finding(proposal)
 

@@ -13,7 +13,7 @@ from argos_common.domain.event import Event
 from argos_common.domain.ids import TradeId
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyResolved, OrderMatched
 from argos_common.runtime.health import Pulse
-from argos_common.runtime.log import Append, CreateOnce
+from argos_common.runtime.log import Append, CreateOnce, LogDamaged
 from argos_common.testing.memory_log import MemoryLog
 from argos_common.testing.waiting import PATIENCE_S, FastClock, until
 from argos_common.wire import codec, subjects
@@ -209,6 +209,14 @@ async def test_a_ledger_of_another_log_ends_the_service_with_its_sentence(log: M
     assert isinstance(found, ArgosError)
     assert isinstance(found, LedgerUnusable)
     assert "argos ledger rebuild" in str(found)
+
+
+async def test_a_log_that_ends_before_its_ledger_is_damaged(log: MemoryLog) -> None:
+    ledger = MemoryLedger()
+    await ledger.open("g1")
+    await ledger.project(Tape().says(*entry_story()).items())
+    with pytest.raises(LogDamaged, match="ends at entry 0, but the ledger has seen"):
+        await asyncio.wait_for(reconciler(log, ledger=ledger).run(), PATIENCE_S)
 
 
 async def test_memory_stays_flat_over_many_trades(log: MemoryLog) -> None:

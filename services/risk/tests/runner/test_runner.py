@@ -329,6 +329,10 @@ async def test_a_discrepancy_is_resolved_by_a_person_and_holds_no_more() -> None
         await it.until(lambda: bool(it.runners[0].state.accounts[DEMO].holds))
         wrong = await it.command(CommandKind.RESOLVE_DISCREPANCY, reference="x2")
         assert wrong.sentence == "Not done: there is no open discrepancy 'x2'."
+        nobody = await it.command(
+            CommandKind.RESOLVE_DISCREPANCY, reference="x1", actor="reconciler"
+        )
+        assert not nobody.ok
         right = await it.command(CommandKind.RESOLVE_DISCREPANCY, reference="x1")
         assert right.ok
         assert it.runners[0].state.accounts[DEMO].holds == {}

@@ -190,7 +190,10 @@ class OrderSealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPresumedAbsent:
-    """Sealed, settled, and two agreeing passes over a connected venue found nothing."""
+    """Sealed, settled, and two agreeing passes over a connected venue found nothing.
+
+    With fewer passes: a person has said so, by resolving the order's discrepancy.
+    """
 
     order_id: OrderId
     account: Account

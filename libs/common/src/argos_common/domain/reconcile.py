@@ -20,6 +20,10 @@ class MatchMethod(Enum):
     FINGERPRINT = 3
 
 
+ITSELF = "reconciler"
+"""The actor of a resolution because venue and log agree again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderMatched:
     """An order and the deals that carried it out agree. Create-once per order.
@@ -81,6 +85,10 @@ class DiscrepancyResolved:
     how: str
     actor: str
     resolved_at_ns: int
+
+    @property
+    def by_a_person(self) -> bool:
+        return self.actor != ITSELF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

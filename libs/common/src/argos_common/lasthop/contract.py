@@ -33,6 +33,14 @@ LEASE_EVERY_S = 0.5
 FACTS_EVERY_S = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often a node asks for a lease, and how soon a silent venue is reported, in seconds."""
+
+    lease_every_s: float = LEASE_EVERY_S
+    facts_every_s: float = FACTS_EVERY_S
+
+
 class NodeUnavailable(ArgosError):
     """The node, or its venue, cannot answer now: the sentence says why. Ask again later."""
 

@@ -15,7 +15,7 @@ from enum import Enum
 
 from argos_common.domain.node import AccountFacts, VenueEvent
 from argos_common.domain.venue import Deal
-from argos_common.lasthop.contract import FACTS_EVERY_S, NodeUnavailable
+from argos_common.lasthop.contract import NodeUnavailable, Pace
 from argos_common.lasthop.venue import Venue
 from argos_common.runtime.clock import Clock
 
@@ -42,11 +42,13 @@ class Feed:
         clock: Clock,
         incarnation: str,
         attribute: Callable[[Deal], Awaitable[Deal]],
+        pace: Pace,
     ) -> None:
         self._venue = venue
         self._clock = clock
         self._incarnation = incarnation
         self._attribute = attribute
+        self._every_s = pace.facts_every_s
         self._queues: list[asyncio.Queue[_Item]] = []
         self._facts: AccountFacts | None = None
         self._heard_monotonic_ns = 0
@@ -62,7 +64,7 @@ class Feed:
             except Exception as error:  # noqa: BLE001 - whatever broke the watch, silence reports it
                 self._trouble = str(error) or type(error).__name__
             self._broadcast(_Mark.WATCH_BROKE)
-            await self._clock.sleep(FACTS_EVERY_S)
+            await self._clock.sleep(self._every_s)
 
     def ready(self) -> bool:
         """Whether the venue said a moment ago that orders can be placed."""
@@ -125,7 +127,7 @@ class Feed:
 
     async def _tick(self, queue: asyncio.Queue[_Item]) -> None:
         while True:
-            await self._clock.sleep(FACTS_EVERY_S)
+            await self._clock.sleep(self._every_s)
             _put(queue, _Mark.TICK)
 
     def _broadcast(self, item: _Item) -> None:
@@ -135,7 +137,7 @@ class Feed:
 
     def _quiet(self) -> bool:
         since_ns = self._clock.monotonic_ns() - self._heard_monotonic_ns
-        return since_ns > FACTS_EVERY_S * 1_000_000_000
+        return since_ns > self._every_s * 1_000_000_000
 
     def _current_facts(self) -> AccountFacts | None:
         if self._facts is None:

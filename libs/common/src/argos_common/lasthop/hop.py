@@ -53,7 +53,7 @@ from argos_common.domain.node import (
 from argos_common.domain.order import Hops
 from argos_common.lasthop import answers, lease
 from argos_common.lasthop.attribution import Attribution
-from argos_common.lasthop.contract import NodeUnavailable, in_doubt
+from argos_common.lasthop.contract import NodeUnavailable, Pace, in_doubt
 from argos_common.lasthop.feed import Feed
 from argos_common.lasthop.gates import Moment, Refusal, Standing, Unresolved, refuse
 from argos_common.lasthop.journal import AsyncJournal, Ticket, digest
@@ -90,8 +90,11 @@ class LastHop:
         journal: AsyncJournal,
         clock: Clock,
         entropy: Entropy,
+        *,
+        pace: Pace | None = None,
     ) -> None:
         self.account = account
+        self.pace = pace or Pace()
         self.incarnation = entropy.token(8).hex()
         self._venue = venue
         self._journal = journal
@@ -107,7 +110,7 @@ class LastHop:
         self._unkept: dict[OrderId, Outcome] = {}
         self._turn = asyncio.Lock()
         self._attribution = Attribution(journal, self._kind, self._sighted)
-        self._feed = Feed(venue, clock, self.incarnation, self._attribution.deal)
+        self._feed = Feed(venue, clock, self.incarnation, self._attribution.deal, self.pace)
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

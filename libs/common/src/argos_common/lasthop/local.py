@@ -21,7 +21,6 @@ from argos_common.domain.node import (
     VenueEvent,
 )
 from argos_common.lasthop.contract import (
-    LEASE_EVERY_S,
     AccountUnknown,
     NodeUnavailable,
     in_doubt,
@@ -116,11 +115,12 @@ class LocalNode:
 
     async def lease(self, answers: AsyncIterator[LeaseAnswer]) -> AsyncGenerator[LeaseAsk]:
         taking = asyncio.create_task(self._take(answers))
+        every_s = min((hop.pace.lease_every_s for hop in self._hops.values()), default=1.0)
         try:
             while not taking.done():
                 for hop in self._hops.values():
                     yield hop.ask_lease()
-                await self._clock.sleep(LEASE_EVERY_S)
+                await self._clock.sleep(every_s)
             error = taking.exception()
             if error is not None:
                 raise NodeUnavailable(str(error))

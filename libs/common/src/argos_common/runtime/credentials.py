@@ -94,7 +94,9 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "") or "not a text"
-        raise ConfigMistake(f"the secret in {path} cannot be read ({reason}): create it") from None
+        raise ConfigMistake(
+            f"the secret in {path} cannot be read ({reason}): write it there, on one line"
+        ) from None
 
 
 def _create(path: Path, token: str) -> None:

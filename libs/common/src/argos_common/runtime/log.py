@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from argos_common.domain.errors import OurMistake
+
 
 @dataclass(frozen=True, slots=True)
 class Unconditional:
@@ -120,6 +122,25 @@ class LogUnavailable(Exception):
     """The log cannot be reached or did not answer. Wait and try again; nothing is known."""
 
 
+class LogDamaged(OurMistake):
+    """The log has lost entries of its own. Nothing may be decided from what is left of it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the log is damaged: {what}; nothing may be decided without them: stop the fleet, keep"
+            " its state folder, and put the log back from a copy"
+        )
+
+
+def check_reaches(last_sequence: int, seen: int, where: str) -> None:
+    """Raises LogDamaged if the log ends before an entry that a file of ours has taken from it."""
+    if seen > last_sequence:
+        raise LogDamaged(
+            f"it ends at entry {last_sequence}, but {where} has seen {seen}: the entries between"
+            " are gone"
+        )
+
+
 class Log(Protocol):
     """The one record. See the module's text for what the answers mean."""
 
@@ -146,7 +167,8 @@ class Log(Protocol):
         itself and continues where it was. Never skips an entry.
 
         Raises OurMistake if the log ends before `after`, or, after a reconnect, before what was
-        read: then it is another log, or an older copy of this one.
+        read: then it is another log, or an older copy of this one. Raises LogDamaged if an entry
+        is not there any more: nothing may be folded as if it had never been.
         """
         ...
 

@@ -20,11 +20,11 @@ from typing import TypeVar
 
 import nats.errors
 import nkeys
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from argos_common.domain.errors import OurMistake
+from argos_common.runtime.nats_client import LeanClient, Take
 from argos_common.runtime.tls import TlsFiles, client_context
 
 T = TypeVar("T")
@@ -85,23 +85,6 @@ class NatsEvents:
     """A permission is missing; the server's sentence."""
 
 
-class _LeanClient(Client):
-    """A client that reads the headers of the server's own messages only.
-
-    Stored entries come with the headers of their append, which mean nothing to a reader but would
-    be parsed for each. Should the library no longer call this, they are parsed again, and no more.
-    """
-
-    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
-        if not headers or not headers.startswith(_STATUS_LINE):
-            return None
-        found: dict[str, str] | None = await super()._process_headers(headers)
-        return found
-
-
-_STATUS_LINE = b"NATS/1.0 "  # a header without a status has its line end here
-
-
 class NatsConnection:
     """What the log and the bus share. Made by `connect`."""
 
@@ -109,7 +92,7 @@ class NatsConnection:
         self.settings = settings
         self.violation = ""
         self._events = events
-        self._client = _LeanClient()
+        self._client = LeanClient()
         self._last_error = ""
         self._refused = ""
         self._closing = False
@@ -146,9 +129,7 @@ class NatsConnection:
         """Ask and wait. Raises NotSent, NobodyThere or NoAnswer."""
         self._must_be_connected()
         try:
-            return await _heeding_cancel(
-                self._client.request(subject, payload, timeout_s, headers=headers)
-            )
+            return await self._client.ask(subject, payload, timeout_s, headers)
         except nats.errors.NoRespondersError as error:
             raise NobodyThere(f"nobody serves {subject}") from error
         except nats.errors.TimeoutError as error:
@@ -165,6 +146,13 @@ class NatsConnection:
         """Call for each message, one at a time. Survives reconnects. Raises NotSent when closed."""
         try:
             return await self._client.subscribe(subject, queue, call)
+        except nats.errors.Error as error:
+            raise NotSent(str(error)) from error
+
+    async def take(self, subject: str, take: Take) -> Subscription:
+        """Call for each message in the step in which it was read: `take` must not wait or raise."""
+        try:
+            return await self._client.take(subject, take)
         except nats.errors.Error as error:
             raise NotSent(str(error)) from error
 
@@ -253,6 +241,7 @@ class NatsConnection:
             reconnected_cb=self._reconnected,
             closed_cb=self._closed,
         )
+        await self._client.open_answers()
 
     async def _errored(self, error: Exception) -> None:
         text = str(error).removeprefix("nats: ").strip("'") or type(error).__name__

@@ -8,6 +8,9 @@ numbers what it pushes. It is given up, and a new one made from the last entry r
 - the connection was lost and came back.
 
 So no entry can be skipped, and since the next feed starts after the last received, none repeated.
+Nothing is ever deleted from the log, so a sequence that is not there was lost by the server, as when
+it finds bytes on its disk changed. That ends the reading: a kill may have been in it.
+
 The server asks for a sign of progress now and then (flow control); it is given when the entries
 before the question have been taken by the reader, which bounds what waits in memory.
 """
@@ -26,7 +29,7 @@ from nats.aio.subscription import Subscription
 from argos_common.domain.errors import OurMistake
 from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.clock import Clock
-from argos_common.runtime.log import Entry
+from argos_common.runtime.log import Entry, LogDamaged
 from argos_common.runtime.nats_connection import (
     NatsConnection,
     NoAnswer,
@@ -62,7 +65,7 @@ class _Feed:
         self.subscription: Subscription | None = None
         self._reader = reader
 
-    async def arrived(self, message: Msg) -> None:
+    def arrived(self, message: Msg) -> None:
         if self.lost:
             return
         self.heard_ns = self._reader.clock.monotonic_ns()
@@ -82,9 +85,13 @@ class _Feed:
             self.lost = True
             return
         self.number = number
+        sequence = int(tokens[5])
+        if self._reader.skips(sequence):
+            self.lost = True
+            return
         self._reader.received(
             Entry(
-                sequence=int(tokens[5]),
+                sequence=sequence,
                 subject=message.subject,
                 data=message.data,
                 appended_ns=int(tokens[7]),
@@ -125,18 +132,29 @@ class NatsReader:
         self._last = after
         self._feed: _Feed | None = None
         self._opened = False
+        self._gone: tuple[int, int] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def skips(self, sequence: int) -> bool:
+        """Whether entries before this one are gone; then the reading ends behind them."""
+        if not self._subjects and sequence > self._last + 1:
+            self._gone = (self._last + 1, sequence - 1)
+        return self._gone is not None
 
     def received(self, entry: Entry) -> None:
         self._last = entry.sequence
         self.backlog.append(entry)
 
     async def entries(self) -> AsyncGenerator[Entry, None]:
-        """Yield for ever. Raises OurMistake if the log cannot be the one read before."""
+        """Yield for ever. Raises OurMistake if the log cannot be the one read before, or LogDamaged."""
         forget = self._connection.on_back(self._came_back)
         backlog = self.backlog
         try:
             while True:
-                if self._feed is None or self._feed.lost:
+                if self._gone is not None and not backlog:
+                    first, last = self._gone
+                    raise LogDamaged(f"entries {first} to {last} are gone")
+                if self._gone is None and (self._feed is None or self._feed.lost):
                     await self._open()
                 while backlog:
                     item = backlog.popleft()
@@ -147,6 +165,8 @@ class NatsReader:
                 await self._wait()
         finally:
             forget()
+            if self._alarm is not None:
+                self._alarm.cancel()
             await self._drop_feed()
 
     def _came_back(self) -> None:
@@ -164,11 +184,14 @@ class NatsReader:
         if patience_s <= 0:
             feed.lost = True
             return
-        try:
-            async with asyncio.timeout(patience_s):
-                await self.wake.wait()
-        except TimeoutError:
-            pass  # the next round sees how long it has been silent
+        if self._alarm is None:  # one for many waits: it looks again when it is too early
+            self._alarm = asyncio.get_running_loop().call_later(patience_s, self._look_up)
+        await self.wake.wait()
+
+    def _look_up(self) -> None:
+        """The next round sees how long it has been silent."""
+        self._alarm = None
+        self.wake.set()
 
     async def _open(self) -> None:
         """Make a feed from the last entry received; tries until it has one."""
@@ -200,7 +223,7 @@ class NatsReader:
         # The name says whose it is to who looks at the server, and is never used twice.
         name = f"{self._connection.settings.name}-{inbox.rpartition('.')[2]}"
         feed = _Feed(self, name)
-        feed.subscription = await self._connection.subscribe(inbox, feed.arrived)
+        feed.subscription = await self._connection.take(inbox, feed.arrived)
         self._feed = feed  # from here on _drop_feed cleans it up
         config: dict[str, object] = {
             "name": feed.name,

@@ -1,7 +1,8 @@
 """Snapshots: a folded state in a file, so that a restart need not read the log from its beginning.
 
-Only a shortcut. Whatever is wrong with one (torn, changed, of another log, of an older program, ahead
-of the log) is said in one sentence, and the log is read from zero instead.
+Only a shortcut. Whatever is wrong with one (torn, changed, of another log, of an older program) is
+said in one sentence, and the log is read from zero instead. A whole one that is ahead of its log is
+not wrong: the log is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from argos_common.domain.errors import OurMistake, WireError
+from argos_common.runtime.log import check_reaches
 from argos_common.wire.codec import from_json, to_plain
 
 T = TypeVar("T")
@@ -69,7 +71,7 @@ def save_snapshot(
 def load_snapshot(
     path: Path, kind: type[T], *, generation: str, schema: int, last_sequence: int
 ) -> Snapshot[T] | Unusable:
-    """Read a snapshot. `last_sequence` is the log's last: nothing may be ahead of it."""
+    """Read a snapshot. `last_sequence` is the log's last. Raises LogDamaged if it is ahead of that."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -92,8 +94,7 @@ def load_snapshot(
         return _unusable(path, f"is of log generation {found[0]}, not {generation}")
     if found[1] != schema:
         return _unusable(path, f"has schema {found[1]}, this program writes {schema}")
-    if found[2] > last_sequence:
-        return _unusable(path, f"stands at entry {found[2]}, the log ends at {last_sequence}")
+    check_reaches(last_sequence, found[2], f"the snapshot {path.name}")
     try:
         return Snapshot(found[2], from_json(kind, body))
     except WireError as error:

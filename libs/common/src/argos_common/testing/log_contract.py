@@ -105,7 +105,9 @@ async def settle(log: Log, append: Append) -> Answer:
 
 
 class LogContract:
-    """Subclass it, and give it a `harness`."""
+    """Subclass it, and give it a `harness`; `replicas` says how many its log has."""
+
+    replicas = 1
 
     async def test_first_event_of_a_subject_is_mine_and_the_second_exists(
         self, harness: LogHarness
@@ -156,13 +158,27 @@ class LogContract:
         assert await harness.other.append(elsewhere) == Exists()
         assert await harness.other.append(event("order.acc.o2.1", once_id="o2")) == Mine(2)
 
-    async def test_stale_fence_wins_over_a_known_once_id(self, harness: LogHarness) -> None:
-        # On one replica. With three the id is looked at first; both say that nothing was stored.
+    async def test_stale_fence_wins_over_a_known_once_id_on_one_replica_only(
+        self, harness: LogHarness
+    ) -> None:
+        # With three the id is looked at first. Both answers say that nothing was stored.
         fenced = event("order.acc.o1.1", Fence("argos.v1.control.acc", 0), once_id="o1")
         assert await harness.log.append(fenced) == Mine(1)
         assert await harness.log.append(fenced) == Exists()
         await harness.other.append(event("control.acc", Unconditional()))
-        assert await harness.log.append(fenced) == Stale()
+        expected = Stale() if self.replicas == 1 else Exists()
+        assert await harness.log.append(fenced) == expected
+        assert (await harness.other.status()).last_sequence == 2
+
+    async def test_retry_of_a_head_after_a_lost_ack_stores_nothing_more(
+        self, harness: LogHarness
+    ) -> None:
+        # The writer reads on: what it meets at the head is its own event, if the log has it.
+        append = event("verdict.acc", Head(0), once_id="v1")
+        assert isinstance(await harness.append_losing_ack(append), Unknown)
+        expected = Stale() if self.replicas == 1 else Exists()
+        assert await settle(harness.log, append) == expected
+        assert (await harness.other.status()).last_sequence == 1
 
     async def test_batch_is_stored_whole_and_in_order(self, harness: LogHarness) -> None:
         answer = await harness.log.append_batch(
@@ -202,7 +218,10 @@ class LogContract:
         head = 0
         for _ in range(25):
             append = event("verdict.acc", Head(head))
-            answers = await asyncio.gather(harness.log.append(append), harness.other.append(append))
+            # Three replicas may first answer Busy to the loser: the winner is still under way.
+            answers = await asyncio.gather(
+                settle(harness.log, append), settle(harness.other, append)
+            )
             assert sorted(type(a).__name__ for a in answers) == ["Mine", "Stale"]
             head = next(a.sequence for a in answers if isinstance(a, Mine))
         assert (await harness.log.status()).last_sequence == 25
@@ -249,14 +268,16 @@ class LogContract:
         assert last is not None
         assert last == (await collect(harness.log, 0, 2))[1]
         assert (last.sequence, last.data) == (2, b"2")
-        assert (status.generation, status.last_sequence) == ("g1", 3)
+        assert status.last_sequence == 3
+        assert status.generation == (await harness.log.status()).generation != ""
         assert 0 < status.used_ratio < 0.01
 
     async def test_lost_answer_is_unknown_and_the_retry_says_exists(
         self, harness: LogHarness
     ) -> None:
         append = event("signal.tv.a")
-        assert isinstance(await harness.append_losing_ack(append), Unknown)
+        lost = await harness.append_losing_ack(append)
+        assert isinstance(lost, Unknown), lost
         assert await settle(harness.log, append) == Exists()
         assert (await harness.other.status()).last_sequence == 1
 

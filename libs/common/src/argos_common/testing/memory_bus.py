@@ -62,6 +62,7 @@ class MemoryHub:
     def __init__(self) -> None:
         self._subscriptions: list[_Subscription] = []
         self._turns: dict[tuple[str, str], int] = {}
+        self._matching: dict[tuple[str, str], bool] = {}
 
     def add(self, subscription: _Subscription) -> None:
         self._subscriptions.append(subscription)
@@ -71,7 +72,9 @@ class MemoryHub:
         groups: dict[tuple[str, str], list[_Subscription]] = {}
         receivers: list[_Subscription] = []
         for subscription in self._subscriptions:
-            if subscription.owner.partitioned or not matches(subscription.pattern, message.subject):
+            if subscription.owner.partitioned:
+                continue
+            if not self._matches(subscription.pattern, message.subject):
                 continue
             if subscription.queue:
                 key = (subscription.pattern, subscription.queue)
@@ -85,6 +88,12 @@ class MemoryHub:
         for receiver in receivers:
             receiver.deliver(message)
         return len(receivers)
+
+    def _matches(self, pattern: str, subject: str) -> bool:
+        known = self._matching.get((pattern, subject))
+        if known is None:
+            known = self._matching[pattern, subject] = matches(pattern, subject)
+        return known
 
 
 class MemoryBus:

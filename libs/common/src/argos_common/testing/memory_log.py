@@ -1,7 +1,9 @@
 """The log in memory, with the real one's answers and with faults on demand.
 
 `MemoryLog(clock)` is a writer and reader on a store of its own; `another()` is a second one on the
-same store, with its own faults. Nothing here waits, draws or reads a clock of its own, so the same
+same store, with its own faults. `replicas` says which real log it stands for: where a stale
+condition meets a once-only id that is on record, one replica looks at the condition first and three
+look at the id first (in a batch the id comes first in both). Nothing here waits, draws or reads a clock of its own, so the same
 calls give the same log.
 
 Faults are used up in the order they were asked for, one per append or batch:
@@ -65,8 +67,10 @@ class MemoryStore:
         generation: str = "g1",
         capacity_bytes: int = CAPACITY_BYTES,
         entries: Iterable[Entry] = (),
+        replicas: int = 1,
     ) -> None:
         self.generation = generation
+        self.replicas = replicas
         self.capacity_bytes = capacity_bytes
         self.used_bytes = 0
         self.entries: list[Entry] = []
@@ -79,7 +83,8 @@ class MemoryStore:
 
     def apply(self, appends: Sequence[Append]) -> Answer:
         """Store all or nothing, now."""
-        answer = self._single(appends[0]) if len(appends) == 1 else self._batch(appends)
+        single = len(appends) == 1 and self.replicas == 1
+        answer = self._single(appends[0]) if single else self._id_first(appends)
         if answer is not None:
             return answer
         added = sum(_size(append.subject, append.data) for append in appends)
@@ -129,8 +134,8 @@ class MemoryStore:
             return Exists() if isinstance(append.condition, CreateOnce) else Stale()
         return Exists() if self._known(append.once_id) else None
 
-    def _batch(self, appends: Sequence[Append]) -> Answer | None:
-        """As the server does for a batch: event by event, the id first."""
+    def _id_first(self, appends: Sequence[Append]) -> Answer | None:
+        """As the server does for a batch, and with three replicas: event by event, the id first."""
         for append in appends:
             if self._known(append.once_id):
                 return Exists()

@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from argos_common.runtime.embedded_nats import EmbeddedNats, free_port, start_nats
+from argos_common.runtime.nats_connection import NatsConnection
 
 
 class NatsServer:
     """Keeps its ports and its files over restarts."""
+
+    replicas = 1
 
     def __init__(self, folder: Path, server: EmbeddedNats) -> None:
         self._folder = folder
@@ -46,6 +49,14 @@ class NatsServer:
     async def restart(self) -> None:
         await self.kill()
         await self.start()
+
+    async def restart_leader(self, connection: NatsConnection, stream: str) -> None:
+        """It leads every stream."""
+        del connection, stream
+        await self.restart()
+
+    async def hand_over(self, connection: NatsConnection, stream: str) -> None:
+        """There is nobody to hand over to."""
 
     def freeze(self) -> None:
         """Stop the process without closing anything. Not on Windows."""

@@ -17,6 +17,7 @@ class TcpProxy:
         self._muted = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
+        self._carrying: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def start(self) -> None:
@@ -49,8 +50,19 @@ class TcpProxy:
         if self._server is not None:
             self._server.close()
         self.cut()
+        if self._carrying:
+            await asyncio.wait(self._carrying)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # a server runs this in a task of its own
+        self._carrying.add(task)
+        try:
+            await self._carry(reader, writer)
+        finally:
+            self._carrying.discard(task)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
@@ -66,6 +78,7 @@ class TcpProxy:
             self._writers -= pair
             for end in pair:
                 end.transport.abort()
+                end.close()
 
     async def _up(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):

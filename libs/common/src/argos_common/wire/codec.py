@@ -144,7 +144,7 @@ class _Pair:
     def __init__(self, kind: type) -> None:
         self.kind = kind
         self.message_class = _message_class(kind.__name__)
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         self.fields = [_field(f.name, hints[f.name]) for f in dataclasses.fields(cast("Any", kind))]
         self._reads = [(f.name, f.optional, f.repeated, f.read) for f in self.fields]
         ours = {f.name for f in self.fields}
@@ -216,6 +216,11 @@ def _field(name: str, hint: Any) -> _Field:
     nested = dataclasses.is_dataclass(base)
     write, read = _conversion(base)
     return _Field(name, optional, repeated, nested, write, read)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
@@ -298,7 +303,7 @@ def _from_plain(hint: Any, item: Any) -> Any:
     base = getattr(hint, "__supertype__", hint)
     if dataclasses.is_dataclass(base):
         kind = cast("type", base)
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         return kind(**{name: _from_plain(hints[name], value) for name, value in item.items()})
     if base is Decimal:
         return _decimal(item)

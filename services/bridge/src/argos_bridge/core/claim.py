@@ -12,7 +12,7 @@ from itertools import islice
 from argos_bridge.core.entry import entry_step
 from argos_bridge.core.leave import exit_step
 from argos_bridge.core.state import AccountState
-from argos_bridge.core.step import Decline, Moment, Step, Submit, Wait
+from argos_bridge.core.step import Decline, Moment, Ready, Step, Wait, submit
 
 LOOK_AHEAD = 8
 
@@ -33,9 +33,9 @@ def next_step(state: AccountState, moment: Moment, *, may_submit: bool) -> Step:
             match step:
                 case Decline():
                     return step
-                case Submit():
+                case Ready():
                     if may_submit:
-                        return step
+                        return submit(state, step, moment)
                 case Wait():
                     if step.until_ns is not None:
                         until_ns = min(until_ns or step.until_ns, step.until_ns)

@@ -5,7 +5,8 @@
                               a search found nothing        SEAL
     IN_DOUBT, never sent      the seal says so              conclude: absent
     IN_DOUBT, was sent        not settled, or pass missing  FIND, after the settling time
-                              two agreeing passes           conclude: presumed absent
+                              two agreeing passes, or a     conclude: presumed absent
+                              person's word on record
     PRESUMED_ABSENT           watched                       FIND, every 5 s, later every 30 s
                               a search past the watch       conclude: absent
     WORKING, PARTLY_FILLED    no deal for a while           FIND, every 30 s
@@ -18,7 +19,10 @@ Rules:
    answer counts as found, a refusal too.
 3. That it was never sent only the node can say for which it was claimed. If the account has moved
    to another node since, it counts as sent: it is settled and searched for.
-4. A node that cannot answer, a seal that is not one yet, and a search that proves nothing are asked
+4. What stays ambiguous at the venue only a person can judge. Who resolves the discrepancy of an
+   order in doubt takes the place of the two passes: not of the seal, nor of the settling time. It
+   is presumed absent then as any other: watched, and adopted if it shows after all.
+5. A node that cannot answer, a seal that is not one yet, and a search that proves nothing are asked
    for again, each time a little later. Time alone concludes nothing.
 """
 
@@ -107,7 +111,8 @@ def next_do(
     if order.state is OrderState.IN_DOUBT and order.sealed:
         if order.never_sent:
             return Do.ABSENT
-        if inquiry.passes >= PASSES:
+        settled = order.order_id in state.settled and mono_ns >= _pass_from_ns(state, inquiry)
+        if inquiry.passes >= PASSES or settled:
             return Do.PRESUME
         at_ns = max(inquiry.next_ns, _pass_from_ns(state, inquiry))
         return Do.FIND if mono_ns >= at_ns else at_ns

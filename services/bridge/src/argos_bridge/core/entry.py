@@ -10,7 +10,7 @@ Rules, in this order; the first that applies decides:
    outcome nobody knows, and a lease; where a symbol has one position for all (not on a hedging
    account), also for every earlier exit of the symbol, or that exit would close the entry and the
    entry what the exit was for. Waiting ends at the deadline.
-4. It is submitted, for what is not filled yet.
+4. It may be submitted, for what is not filled yet.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from argos_bridge.core.retry import next_attempt_ns
 from argos_bridge.core.state import AccountState
 from argos_bridge.core.step import (
     Moment,
+    Next,
     Place,
-    Step,
+    Ready,
     Wait,
     decline,
-    submit,
     too_late,
     venue_symbol,
 )
 
 
-def entry_step(state: AccountState, trade: TradeView, view: LegView, moment: Moment) -> Step:
+def entry_step(state: AccountState, trade: TradeView, view: LegView, moment: Moment) -> Next:
     """The next step for a leg that is not over."""
     attempts = [state.book.orders[each] for each in view.orders]
     if attempts and attempts[-1].state in LIVE:
@@ -52,7 +52,7 @@ def entry_step(state: AccountState, trade: TradeView, view: LegView, moment: Mom
     if waiting:
         return Wait(until_ns=deadline_ns, why=waiting)
     left = view.leg.quantity - state.book.filled(view)
-    return submit(state, view, place, moment, (view.leg.side, left, ""))
+    return Ready(view=view, place=place, side=view.leg.side, quantity=left)
 
 
 def _never(

@@ -31,12 +31,12 @@ from argos_bridge.core.retry import next_attempt_ns
 from argos_bridge.core.state import AccountState
 from argos_bridge.core.step import (
     Moment,
+    Next,
     Place,
-    Step,
+    Ready,
     Wait,
     decline,
     instrument,
-    submit,
     too_late,
 )
 
@@ -53,7 +53,7 @@ class _Target:
     quantity: Decimal
 
 
-def exit_step(state: AccountState, trade: TradeView, view: LegView, moment: Moment) -> Step:
+def exit_step(state: AccountState, trade: TradeView, view: LegView, moment: Moment) -> Next:
     """The next step for a leg that is not over."""
     parts = _parts(state, view)
     late = too_late(view, moment)
@@ -72,7 +72,7 @@ def exit_step(state: AccountState, trade: TradeView, view: LegView, moment: Mome
     if unresolved and not hedging:
         return Wait(until_ns=until_ns, why="the outcome of an order of the trade is not known")
     targets = _targets(state, trade, view, moment, parts)
-    step = _first_target(state, view, moment, parts, unresolved, targets)
+    step = _first_target(view, moment, parts, unresolved, targets)
     if isinstance(step, Wait) and step.until_ns is not None:
         return Wait(until_ns=min(step.until_ns, view.leg.deadline_ns), why=step.why)
     if step is not None:
@@ -160,13 +160,12 @@ def _tradable(state: AccountState, view: LegView, moment: Moment, quantity: Deci
 
 
 def _first_target(
-    state: AccountState,
     view: LegView,
     moment: Moment,
     parts: dict[str, list[OrderView]],
     unresolved: list[OrderView],
     targets: list[_Target],
-) -> Step | None:
+) -> Ready | Wait | None:
     """The first part that can be submitted now, else how long the others wait; None: no part can."""
     waits: list[int] = []
     for target in targets:
@@ -185,8 +184,13 @@ def _first_target(
             waits.append(again_ns)
         elif again_ns is not None:
             place = Place(part=_part(parts, target.ref), attempt=len(attempts) + 1)
-            what = (target.side, target.quantity, target.ref)
-            return submit(state, view, place, moment, what)
+            return Ready(
+                view=view,
+                place=place,
+                side=target.side,
+                quantity=target.quantity,
+                position_ref=target.ref,
+            )
     return Wait(until_ns=min(waits), why="a part is to be tried again") if waits else None
 
 

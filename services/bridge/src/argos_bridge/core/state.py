@@ -38,11 +38,12 @@ from argos_common.domain.order import (
     OrderState,
     OrderSubmitting,
 )
+from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
 from argos_common.domain.venue import DealEntry, DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.wire.subjects import PREFIX
 
-SCHEMA = 3
+SCHEMA = 4
 LegKey = tuple[TradeId, int]
 ReadConfig = Callable[[str], AccountConfig | None]
 
@@ -72,6 +73,10 @@ class AccountState:
     """Where the log says which node serves the account. What another node never sent is no proof
     for an order that was claimed before."""
     turn_sequence: int = 0
+    asked: dict[str, OrderId] = field(default_factory=dict)
+    """Open discrepancies of kind UNRESOLVED -> the order that a person was asked about."""
+    settled: dict[OrderId, bool] = field(default_factory=dict)
+    """Unresolved orders of which a person has said that the venue did not execute them as ours."""
 
     def leg(self, key: LegKey) -> tuple[TradeView, LegView] | None:
         """The trade and the leg a key names, if the book still has them."""
@@ -124,6 +129,15 @@ class AccountState:
             self._index(deal.order_id)
         self._forget_legs(trade)
 
+    def fold_question(self, event: DiscrepancyFound) -> None:
+        if event.kind is DiscrepancyKind.UNRESOLVED and event.order_id is not None:
+            self.asked[event.discrepancy_id] = event.order_id
+
+    def fold_answer(self, event: DiscrepancyResolved) -> None:
+        order_id = self.asked.pop(event.discrepancy_id, None)
+        if order_id is not None and order_id in self.unresolved and event.by_a_person:
+            self.settled[order_id] = True
+
     def _index(self, order_id: OrderId) -> None:
         order = self.book.orders.get(order_id)
         state = order.state if order else None
@@ -131,6 +145,7 @@ class AccountState:
             self.unresolved[order_id] = order.submitting.symbol
         else:
             self.unresolved.pop(order_id, None)
+            self.settled.pop(order_id, None)
         _mark(self.live, order_id, marked=state in LIVE)
         _mark(self.undertold, order_id, marked=order is not None and undertold(order))
         if order is None:
@@ -180,6 +195,10 @@ class BridgeState:
                 return event.account, self.account(event.account).fold_order(event, at_ns)
             case DealRecorded():
                 self.account(event.account).fold_deal(event)
+            case DiscrepancyFound():
+                self.account(event.account).fold_question(event)
+            case DiscrepancyResolved():
+                self.account(event.account).fold_answer(event)
             case ExitTurn():
                 self.account(event.account).turn_sequence = sequence
             case NodeConfirmed():

@@ -64,6 +64,20 @@ class Place:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An attempt that may be claimed now. `submit` makes the claim of it."""
+
+    view: LegView
+    place: Place
+    side: Side
+    quantity: Decimal
+    position_ref: str = ""
+
+
+Next = Ready | Decline | Wait
+
+
 def order_id(state: AccountState, view: LegView, place: Place) -> OrderId:
     leg = f"{view.leg.leg}.{place.part}"
     return ids.order_id(view.leg.trade_id, state.account, leg, place.attempt)
@@ -96,15 +110,9 @@ def decline(
     )
 
 
-def submit(
-    state: AccountState,
-    view: LegView,
-    place: Place,
-    moment: Moment,
-    what: tuple[Side, Decimal, str],
-) -> Submit:
-    """`what` is side, quantity and position ref. The configuration must be known."""
-    side, quantity, position_ref = what
+def submit(state: AccountState, ready: Ready, moment: Moment) -> Submit:
+    """The claim of an attempt. The configuration must be known."""
+    view, place = ready.view, ready.place
     config, leg = state.config, view.leg
     window_ns = config.submit_window_ns if config else 0
     order = order_id(state, view, place)
@@ -122,9 +130,9 @@ def submit(
             attempt=place.attempt,
             symbol=view.symbol,
             venue_symbol=venue_symbol(state, view, moment),
-            side=side,
+            side=ready.side,
             effect=leg.effect,
-            quantity=quantity,
+            quantity=ready.quantity,
             deadline_ns=min(leg.deadline_ns, moment.now_ns + window_ns),
             control_sequence=state.control.sequence,
             epoch=state.control.epoch,
@@ -134,7 +142,7 @@ def submit(
             writer=moment.writer,
             claimed_at_ns=moment.now_ns,
             verdict_sequence=view.verdict_sequence,
-            position_ref=position_ref,
+            position_ref=ready.position_ref,
             stop_price=leg.stop_price if opening else None,
             take_profit_price=leg.take_profit_price if opening else None,
             intended_price=view.intended_price,

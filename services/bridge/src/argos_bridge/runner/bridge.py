@@ -127,7 +127,7 @@ class Bridge:
             desk.leases.clear()
         elif entry.subject.startswith(subjects.PREFIX + "order."):
             self._count(desk, entry.subject.rsplit(".", 2)[-2])
-        desk.ring()
+        desk.ring(event)
 
     def _count(self, desk: Desk, order_id: str) -> None:
         order = desk.state.book.orders.get(OrderId(order_id))
@@ -141,7 +141,7 @@ class Bridge:
         account = self.state.fold_unreadable(entry.sequence, entry.subject)
         if account in self._desks:
             self._desks[account].leases.clear()
-            self._desks[account].ring()
+            self._desks[account].ring(None)
 
     def _leased(self, answer: LeaseAnswer, asked_ns: int) -> None:
         desk = self._desks.get(answer.account)

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from argos_common.domain.event import Event
 from argos_common.domain.ids import OrderId
 from argos_common.domain.node import AccountFacts
-from argos_common.domain.order import OrderEvent
+from argos_common.domain.order import ExitTurn, OrderDeclined, OrderEvent, OrderSubmitting
+from argos_common.domain.venue import DealRecorded
+from argos_common.domain.verdict import VerdictGiven
 from argos_common.lasthop.contract import Node, NodeUnavailable
 from argos_common.runtime.follow import Proposer
 from argos_common.runtime.log import Answer, Append, Condition, CreateOnce, Exists, Mine
@@ -43,11 +45,11 @@ class Desk:
         self.group = group
         self.leases = Leases()
         self.facts: AccountFacts | None = None
-        self.claims_wake = Wake(around.clock)
-        self.watch_wake = Wake(around.clock)
-        self.doubt_wake = Wake(around.clock)
-        self.epoch_wake = Wake(around.clock)
-        self.deals_wake = Wake(around.clock)
+        self.claims_wake = Wake(around.clock, group)
+        self.watch_wake = Wake(around.clock, group)
+        self.doubt_wake = Wake(around.clock, group)
+        self.epoch_wake = Wake(around.clock, group)
+        self.deals_wake = Wake(around.clock, group)
         self._nodes = nodes
 
     @property
@@ -59,16 +61,17 @@ class Desk:
             raise NodeUnavailable(f"account {self.account} is on node {name!r}, unknown here")
         return node
 
-    def ring(self) -> None:
-        """Something of the account was folded."""
-        for wake in (
-            self.claims_wake,
-            self.watch_wake,
-            self.doubt_wake,
-            self.epoch_wake,
-            self.deals_wake,
-        ):
-            wake.ring()
+    def ring(self, event: Event | None) -> None:
+        """An event of the account was folded: wake the loops it may concern. None: unreadable."""
+        self.claims_wake.ring()
+        self.deals_wake.ring()
+        if isinstance(event, VerdictGiven | ExitTurn):
+            return  # nothing of it is at the venue yet
+        self.watch_wake.ring()
+        if not isinstance(event, OrderSubmitting | OrderDeclined | DealRecorded):
+            self.doubt_wake.ring()
+        if not isinstance(event, OrderEvent | DealRecorded):
+            self.epoch_wake.ring()
 
     async def append(
         self, subject: str, event: Event, condition: Condition, once_id: str = ""

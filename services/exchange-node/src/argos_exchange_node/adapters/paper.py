@@ -68,12 +68,16 @@ class PaperVenue:
         clock: Clock,
         offload: Offload = direct,
         faults: Faults | None = None,
+        *,
+        tick_s: float = TICK_S,
     ) -> None:
+        """`tick_s`: how often prices are looked at for protective orders."""
         self.faults = faults or Faults()
         self._paper = paper
         self._store = store
         self._clock = clock
         self._offload = offload
+        self._tick_s = tick_s
         self._books = Books()
         self._markets = {market.venue_symbol: market for market in paper.markets}
         self._changing = asyncio.Lock()
@@ -219,7 +223,7 @@ class PaperVenue:
 
     async def _pause(self) -> None:
         """Until something happened, at most one tick."""
-        await bounded(self._clock, self._news.wait(), TICK_S)
+        await bounded(self._clock, self._news.wait(), self._tick_s)
         self._news.clear()
 
     def _require_connection(self) -> None:

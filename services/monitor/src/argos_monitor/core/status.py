@@ -9,6 +9,7 @@ from typing import Any
 from argos_common.domain.money import plain
 from argos_common.domain.node import AccountFacts
 from argos_common.domain.times import NS_PER_MS, NS_PER_S
+from argos_common.runtime.times import utc_text
 
 from argos_monitor.core.conditions import UNREACHABLE_NS, LogView
 from argos_monitor.core.fleet_state import AccountState, FleetState
@@ -53,6 +54,7 @@ def fleet_status(
         "log": {
             "fresh": fresh,
             "age_seconds": None if age_ns is None else age_ns // NS_PER_S,
+            "last_update": utc_text(log.answered_ns) if log.answered_ns else None,
             "max_age_seconds": UNREACHABLE_NS // NS_PER_S,
             "generation": log.generation,
             "last_sequence": log.last_sequence,
@@ -60,6 +62,7 @@ def fleet_status(
             "folded_sequence": state.sequence,
             "last_entry_age_seconds": _age_s(state.appended_ns, now_ns),
         },
+        "timestamp": utc_text(now_ns),
         "timestamp_ns": now_ns,
         "services": [_service(each) for each in services],
         "accounts": [

@@ -162,7 +162,7 @@ def _order(event: OrderEvent) -> str:
         case OrderSealed():
             return "sealed" + (", it was never sent" if event.never_sent else "")
         case OrderPresumedAbsent():
-            return f"presumed absent after {event.passes} passes; still watched"
+            return f"presumed absent after {event.passes} conclusive searches; still watched"
         case OrderAbsent():
             return f"absent: {event.why}"
 

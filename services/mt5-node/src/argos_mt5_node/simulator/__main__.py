@@ -95,7 +95,7 @@ def main() -> int:
     try:
         store = BrokerStore(arguments.state_dir)
         store.restore(broker)
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         print(f"cannot open the books in {arguments.state_dir}: {error}", file=sys.stderr)  # noqa: T201 - a command
         return 2
     except StateMismatchError as error:

@@ -102,7 +102,9 @@ class TerminalDesk:
     def call(self, path: str, operation: str, args: Args, now_ns: int) -> Answer:
         """Answer one operation of a client of the terminal at ``path``."""
         self.broker.advance(now_ns)
-        session = self.sessions.setdefault(path, Session())
+        session = self.sessions.get(path)
+        if session is None:
+            session = self.sessions[path] = Session()
         login = int(args.get("login") or session.login or 0)
         board = self.broker.state.switchboard
         if board.active(login, "frozen_terminal") is not None:

@@ -20,10 +20,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from argos_common.domain.ids import Symbol
-from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
+from argos_common.domain.reconcile import (
+    ITSELF,
+    DiscrepancyFound,
+    DiscrepancyKind,
+    DiscrepancyResolved,
+)
 
 from argos_reconciler.core.differences import Difference, muted
-from argos_reconciler.core.state import ACTOR, BY_AMOUNT, AccountState, base_of
+from argos_reconciler.core.state import BY_AMOUNT, AccountState, base_of
 
 PASSES = 2
 BY_THE_LOG = (DiscrepancyKind.UNRESOLVED, DiscrepancyKind.MISSING_FILL)
@@ -165,7 +170,7 @@ def _gone(
                     account=state.account,
                     symbol=found.symbol,
                     how="agrees again",
-                    actor=ACTOR,
+                    actor=ITSELF,
                     resolved_at_ns=now_ns,
                 )
             )

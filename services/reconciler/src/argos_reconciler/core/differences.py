@@ -146,7 +146,8 @@ def _unresolved(order: OrderView, symbol: Symbol, thresholds: Thresholds) -> Dif
         expected="an outcome",
         actual=order.state.name,
         sentence=f"order {order.order_id} has been {state} without an outcome for too long: look at"
-        " the venue and at the node's log",
+        " the venue and at the node's log; resolve this only if the venue did not execute it, or what"
+        " it executed is on record as a position of its own",
         after_ns=thresholds.unresolved_ns,
         ref=order.order_id,
         since_ns=order.changed_at_ns,

@@ -27,7 +27,6 @@ from argos_common.domain.verdict import VerdictGiven
 
 from argos_reconciler.core.match import Instruments, Matcher, Receipts
 
-ACTOR = "reconciler"
 DEALS_REMEMBERED = 20_000
 SETTLED_REMEMBERED = 5_000
 BY_AMOUNT = (DiscrepancyKind.POSITION, DiscrepancyKind.BALANCE)
@@ -147,7 +146,7 @@ def _resolve(state: AccountState, event: DiscrepancyResolved) -> None:
     base = base_of(event.discrepancy_id)
     state.resolved_count[base] = state.resolved_count.get(base, 0) + 1
     _bound(state.resolved_count)
-    if event.actor == ACTOR:
+    if not event.by_a_person:
         return
     if found.kind in BY_AMOUNT:
         try:

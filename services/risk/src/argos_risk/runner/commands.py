@@ -21,7 +21,7 @@ from argos_common.domain.control import (
 from argos_common.domain.errors import BadInput, WireError
 from argos_common.domain.ids import Account, Symbol
 from argos_common.domain.node import Command, CommandKind, CommandReply
-from argos_common.domain.reconcile import DiscrepancyResolved
+from argos_common.domain.reconcile import ITSELF, DiscrepancyResolved
 from argos_common.runtime.bounded import bounded
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.follow import Proposer
@@ -81,6 +81,8 @@ class Commands:
     async def _do(self, command: Command) -> CommandReply:
         if not command.actor.strip() or not command.reason.strip():
             return _no("this needs an actor and a reason")
+        if command.actor.strip() == ITSELF:
+            return _no(f"{ITSELF} is a service; name yourself as the actor")
         for _ in range(TRIES):
             try:
                 ready = self._prepare(command)
@@ -272,11 +274,8 @@ def _engaged(risk: AccountRisk, scope: Scope) -> bool:
 
 def _knows(risk: AccountRisk, symbol: str) -> bool:
     """Whether the account trades the symbol, or has held it: also what somebody else opened."""
-    routes = risk.config.symbols if risk.config is not None else ()
-    held = risk.book.trades.values()
-    return any(route.symbol == symbol for route in routes) or any(
-        trade.symbol == symbol for trade in held
-    )
+    traded = {route.symbol for route in risk.config.symbols} if risk.config is not None else set()
+    return symbol in traded or any(each.symbol == symbol for each in risk.book.trades.values())
 
 
 def _nothing_to_release(targets: list[AccountRisk], scope: Scope) -> str:
