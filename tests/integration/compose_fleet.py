@@ -88,6 +88,16 @@ class ComposeFleet:
         )
         return done.stdout.strip()
 
+    async def pause(self, service: str) -> None:
+        """Freeze it. A busy kernel may be unable to at the first try, and says so."""
+        for _ in range(10):
+            words = ["docker", "pause", self.container(service)]
+            asked = await asyncio.to_thread(subprocess.run, words, capture_output=True, check=False)
+            if asked.returncode == 0:
+                return
+            await asyncio.sleep(0.5)
+        pytest.fail(f"{service} cannot be paused: {asked.stderr.decode()}")
+
     def container(self, service: str) -> str:
         return f"{self.project}-{service}-1"
 

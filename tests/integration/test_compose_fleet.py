@@ -173,7 +173,7 @@ async def test_the_log_or_the_ledger_freezes_and_is_killed_while_orders_are_subm
     fleet: ComposeFleet, sender: Sender, service: str
 ) -> None:
     async with alerts_flow(sender, f"frozen-{service}"):
-        fleet.docker("pause", fleet.container(service))
+        await fleet.pause(service)
         await asyncio.sleep(FAULT_S)
         fleet.docker("unpause", fleet.container(service))
         await asyncio.sleep(1.0)

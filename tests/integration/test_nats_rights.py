@@ -66,6 +66,7 @@ PUBLISH: dict[str, set[str]] = {
     "$JS.API.STREAM.LIST": {"operator"},
     "$JS.FC.ARGOS_g1.c1.x": READERS,
     "$SYS.REQ.SERVER.PING": NOBODY,
+    "$SYS.REQ.USER.INFO": {"operator"},  # who am I, which the NATS CLI asks
 }
 SUBSCRIBE: dict[str, set[str]] = {
     **{f"_INBOX_{name}.x.*": {name} for name in EVERYONE},

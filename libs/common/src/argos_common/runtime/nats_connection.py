@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -30,6 +31,7 @@ from argos_common.runtime.tls import TlsFiles, client_context
 T = TypeVar("T")
 
 WAITING_EVERY_S = 3.0
+CLOSE_S = 2.0
 _LOOK_S = 0.1
 
 
@@ -176,9 +178,12 @@ class NatsConnection:
             )
 
     async def close(self) -> None:
-        """Close on purpose: `closed` is not called."""
+        """Close on purpose: `closed` is not called. Takes at most `CLOSE_S`."""
         self._closing = True
-        await self._client.close()
+        with contextlib.suppress(TimeoutError):
+            # Over TLS the client waits for the other side's farewell, which may never come.
+            async with asyncio.timeout(CLOSE_S):
+                await self._client.close()
 
     def _must_be_connected(self) -> None:
         # Checked here, not left to the library, which would keep a record of the failed request.
