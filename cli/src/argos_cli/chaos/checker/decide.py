@@ -14,7 +14,8 @@ At rest, over everything since the first alert:
     differs         what an order is said to have filled is what the venue filled under its tag
     after-kill      between a kill's reply and its release nothing that adds risk reached a venue,
                     but for the orders which the reply names
-    exit-not-done   an exit leaves nothing open; it is not refused while something is, killed or not
+    exit-not-done   an exit leaves nothing open, unless it is on record that the venue never got its
+                    order; it is not refused while something is open, killed or not
     position        a venue holds what the alerts add up to, by what became of each
 """
 
@@ -34,6 +35,9 @@ OK = 200
 ZERO = Decimal(0)
 ENDED = frozenset({"filled", "refused", "absent", "presumed absent", "declined"})
 """States of an order in which nothing is expected of it any more."""
+
+NEVER_DONE = frozenset({"absent", "presumed absent"})
+"""Declared ends of an order that the venue never got: what an exit was for is still there then."""
 
 Key = tuple[str, str]
 
@@ -250,9 +254,10 @@ def _lane_position(
         )
         if alert.action != "exit":
             continue
+        orders = index.orders[signal, account]
         if abs(held) <= lane.dust:
             held, swept = ZERO, swept + held
-        elif not broker:
+        elif not broker and not any(order.state in NEVER_DONE for order in orders):
             said = f"leaves {held} {lane.symbol} on {account}"
             why = "; ".join(
                 f"{verdict.decision}: {verdict.reason}"
