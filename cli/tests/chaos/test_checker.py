@@ -64,7 +64,7 @@ def declared(account: str, leg: int, cause: str) -> Declared:
     return Declared(
         order_id=tag(account, leg).removeprefix("a1"), cause_id=SIGNALS[cause], trade_id=TRADE,
         account=account, leg=leg, part=1, attempt=1, effect="open" if leg == 1 else "close",
-        state="filled", filled=QUANTITY[account],
+        state="filled", filled=QUANTITY[account], quantity=QUANTITY[account],
     )  # fmt: skip
 
 
@@ -267,14 +267,19 @@ def test_an_exit_that_the_venue_never_got_leaves_the_position_for_the_next_one()
         positions={("h", "EURUSD"): Decimal("0.02")},
     )
     assert codes(left) == []
-    refused = replace(verdict("btc", "h", "refused"), reason="Nothing to close.")
-    again = replace(
-        left,
-        alerts=[*left.alerts, Alert(key="btc", lane="pair", action="exit")],
-        answers=[*left.answers, answer("btc", 30)],
-        verdicts=[*left.verdicts, refused, replace(refused, account="n")],
-    )
-    assert codes(again) == ["exit-not-done"]
+
+    def again(at_s: int) -> Evidence:
+        refused = verdict("btc", "h", "refused")
+        return replace(
+            left,
+            alerts=[*left.alerts, Alert(key="btc", lane="pair", action="exit")],
+            answers=[*left.answers, answer("btc", at_s)],
+            verdicts=[*left.verdicts, refused, replace(refused, account="n")],
+        )
+
+    # Refused as flat while the first was still under way, or long after it was known to be lost.
+    assert codes(again(26)) == []
+    assert codes(again(40)) == ["exit-not-done"]
 
 
 def spot(left: str) -> Evidence:
