@@ -27,6 +27,7 @@ from argos_cli.chaos.checker.records import (
 from argos_common.domain import ids
 
 S = 1_000_000_000
+D0 = Decimal(0)
 LANE = Lane(name="pair", symbol="EURUSD", accounts={"h": Decimal(1), "n": Decimal("0.5")})
 DUSTY = Lane(name="stack", symbol="BTCUSD", accounts={"s": Decimal(1)}, dust=Decimal("0.0005"))
 SIGNALS = {
@@ -63,7 +64,7 @@ def declared(account: str, leg: int, cause: str) -> Declared:
     return Declared(
         order_id=tag(account, leg).removeprefix("a1"), cause_id=SIGNALS[cause], trade_id=TRADE,
         account=account, leg=leg, part=1, attempt=1, effect="open" if leg == 1 else "close",
-        state="filled", filled=QUANTITY[account],
+        state="filled", filled=QUANTITY[account], quantity=QUANTITY[account],
     )  # fmt: skip
 
 
@@ -250,6 +251,35 @@ def test_what_a_kill_names_may_still_fill_and_before_and_after_it_risk_may_be_ad
     assert codes(entered_at(19, KILL)) == []
     assert codes(entered_at(31, KILL)) == []
     assert codes(entered_at(31, replace(KILL, released_ns=0))) == ["after-kill"]
+
+
+def test_an_exit_that_the_venue_never_got_leaves_the_position_for_the_next_one() -> None:
+    gone = ("h", 2)
+    presumed = [
+        replace(d, state="presumed absent", filled=D0) if (d.account, d.leg) == gone else d
+        for d in HONEST.declared
+    ]
+    left = replace(
+        HONEST,
+        declared=presumed,
+        orders=[o for o in HONEST.orders if o.tag != tag(*gone)],
+        deals=[d for d in HONEST.deals if d.tag != tag(*gone)],
+        positions={("h", "EURUSD"): Decimal("0.02")},
+    )
+    assert codes(left) == []
+
+    def again(at_s: int) -> Evidence:
+        refused = verdict("btc", "h", "refused")
+        return replace(
+            left,
+            alerts=[*left.alerts, Alert(key="btc", lane="pair", action="exit")],
+            answers=[*left.answers, answer("btc", at_s)],
+            verdicts=[*left.verdicts, refused, replace(refused, account="n")],
+        )
+
+    # Refused as flat while the first was still under way, or long after it was known to be lost.
+    assert codes(again(26)) == []
+    assert codes(again(40)) == ["exit-not-done"]
 
 
 def spot(left: str) -> Evidence:

@@ -89,12 +89,13 @@ def _run(planned: Campaign, folder: Path, *, as_json: bool) -> None:
     try:
         run(all_cycles())
     except (asyncio.CancelledError, KeyboardInterrupt):
+        _save(folder, document(planned))
         done = len(planned.outcomes)
         raise Ended(
             Code.FAILED, f"ended after {done} of {planned.asked} cycles; all is stopped"
         ) from None
     found = document(planned)
-    (folder / "chaos.json").write_text(_text(found), encoding="utf-8")
+    _save(folder, found)
     if as_json:
         show_json(found)
     else:
@@ -124,5 +125,5 @@ def _show(found: dict[str, Any], faults: list[list[str]]) -> None:
         show(f"    {each['replay']}")
 
 
-def _text(found: dict[str, Any]) -> str:
-    return json.dumps(found, indent=2) + "\n"
+def _save(folder: Path, found: dict[str, Any]) -> None:
+    (folder / "chaos.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -276,6 +276,39 @@ def test_an_exit_of_everything_is_over_when_its_deals_are_there() -> None:
     assert story.book.ended[T1].legs_used == 2
 
 
+def test_an_exit_in_doubt_or_presumed_absent_is_expected_to_have_left_the_position() -> None:
+    story = Story()
+    story.hold()
+    out, again = leg(2, close=True), leg(3, close=True)
+    story.approve(out)
+    lost = story.claim(out, "1", ref="p1")
+    assert story.expected == 0
+    story.says(OrderInDoubt(order_id=lost, account=A, cause="?", at_ns=1))
+    assert story.expected == D(1)
+    story.says(OrderPresumedAbsent(order_id=lost, account=A, passes=2, at_ns=1))
+    assert story.expected == D(1)
+    # The next exit finds what the first one left, and nothing is expected beyond it.
+    story.approve(again)
+    assert story.expected == 0
+    order_id = story.claim(again, "1", ref="p1")
+    story.fill(order_id, "1")
+    story.deal(deal(order_id, "1", out=True))
+    assert story.expected == 0
+
+
+def test_a_partial_exit_in_doubt_takes_nothing_away_until_it_is_known() -> None:
+    story = Story()
+    story.hold()
+    part = leg(2, "0.4", close=True)
+    story.approve(part)
+    lost = story.claim(part, "0.4", ref="p1")
+    assert story.expected == D("0.6")
+    story.says(OrderInDoubt(order_id=lost, account=A, cause="?", at_ns=1))
+    assert story.expected == D(1)
+    story.fill(lost, "0.4")
+    assert story.expected == D("0.6")
+
+
 def test_less_than_a_step_is_left_behind_and_counted() -> None:
     story = Story()
     story.hold("1")

@@ -14,7 +14,8 @@ At rest, over everything since the first alert:
     differs         what an order is said to have filled is what the venue filled under its tag
     after-kill      between a kill's reply and its release nothing that adds risk reached a venue,
                     but for the orders which the reply names
-    exit-not-done   an exit leaves nothing open; it is not refused while something is, killed or not
+    exit-not-done   an exit leaves nothing open, killed or not, but for what is on record as a close
+                    that the venue never got; and with that on record it is not refused
     position        a venue holds what the alerts add up to, by what became of each
 """
 
@@ -34,6 +35,11 @@ OK = 200
 ZERO = Decimal(0)
 ENDED = frozenset({"filled", "refused", "absent", "presumed absent", "declined"})
 """States of an order in which nothing is expected of it any more."""
+
+NEVER_DONE = frozenset({"absent", "presumed absent"})
+"""Declared ends of an order that the venue never got: what it was to close is still there then."""
+DOUBT_NS = 10_000_000_000
+"""So long the fleet may take to say that it does not know; until then an exit counts as under way."""
 
 Key = tuple[str, str]
 
@@ -55,6 +61,8 @@ class _Index:
     alerts: dict[str, Alert] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
     """Key -> signal id, of alerts answered 200."""
+    sent: dict[str, int] = field(default_factory=dict)
+    """Key -> when it was sent first."""
     keys: dict[str, str] = field(default_factory=dict)
     """Signal id -> key."""
     refused: set[str] = field(default_factory=set)
@@ -72,6 +80,7 @@ class _Index:
         self.lanes = {lane.name: lane for lane in found.lanes}
         self.alerts = {alert.key: alert for alert in found.alerts}
         for answer in found.answers:
+            self.sent.setdefault(answer.key, answer.sent_ns)
             if answer.same and answer.status == OK:
                 self.taken.setdefault(answer.key, answer.signal_id)
         self.keys = {signal: key for key, signal in self.taken.items()}
@@ -219,10 +228,7 @@ def _after_kill(index: _Index) -> Iterable[Finding]:
 
 
 def _positions(index: _Index) -> Iterable[Finding]:
-    sent: dict[str, int] = {}
-    for answer in index.evidence.answers:
-        sent.setdefault(answer.key, answer.sent_ns)
-    taken = sorted(index.taken, key=lambda key: sent[key])
+    taken = sorted(index.taken, key=lambda key: index.sent[key])
     for lane in index.lanes.values():
         alerts = [index.alerts[key] for key in taken if index.alerts[key].lane == lane.name]
         for account in lane.accounts:
@@ -242,22 +248,25 @@ def _lane_position(
         ZERO,
     )
     held, swept = ZERO, ZERO
+    missed: list[tuple[int, Decimal]] = []
     for alert in alerts:
         signal = index.taken[alert.key]
-        held += sum(
-            (index.moved[account, TAG_MARK + o.order_id] for o in index.orders[signal, account]),
-            ZERO,
-        )
+        sent_ns = index.sent[alert.key]
+        orders = index.orders[signal, account]
+        held += sum((index.moved[account, TAG_MARK + o.order_id] for o in orders), ZERO)
+        closing = (o for o in orders if o.effect == "close" and o.state in NEVER_DONE)
+        missed += [(sent_ns, order.quantity) for order in closing]
         if alert.action != "exit":
             continue
+        verdicts = index.verdicts[signal, account]
+        refused = any(verdict.decision == "refused" for verdict in verdicts)
+        excused = sum((q for at, q in missed if not refused or sent_ns - at < DOUBT_NS), ZERO)
         if abs(held) <= lane.dust:
             held, swept = ZERO, swept + held
-        elif not broker:
+            missed.clear()
+        elif not broker and abs(held) > lane.dust + excused:
             said = f"leaves {held} {lane.symbol} on {account}"
-            why = "; ".join(
-                f"{verdict.decision}: {verdict.reason}"
-                for verdict in index.verdicts[signal, account]
-            )
+            why = "; ".join(f"{verdict.decision}: {verdict.reason}" for verdict in verdicts)
             yield Finding("exit-not-done", signal, f"exit {signal} {said} ({why})")
     total = held + swept + broker
     real = index.evidence.positions.get((account, lane.symbol), ZERO)

@@ -171,6 +171,7 @@ def declared(trade: Json) -> list[Declared]:
             effect=str(order["effect"]),
             state=str(order["state"]),
             filled=Decimal(order["filled_quantity"]),
+            quantity=Decimal(order["quantity"] or 0),
         )
         for order in trade["orders"]
     ]

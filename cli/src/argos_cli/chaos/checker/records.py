@@ -103,7 +103,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What the fleet publicly says of one order."""
+    """What the fleet publicly says of one order. `quantity`: what it asked for."""
 
     order_id: str
     cause_id: str
@@ -115,6 +115,7 @@ class Declared:
     effect: str
     state: str
     filled: Decimal
+    quantity: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

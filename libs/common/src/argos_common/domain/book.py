@@ -35,6 +35,7 @@ from argos_common.domain.book_rules import (
     closed_all,
     is_last,
     last_attempts,
+    left_in_doubt,
     leg_over,
     may_open,
     opens,
@@ -120,6 +121,8 @@ class Book:
         """The signed position the trade will have once its legs are over.
 
         A close of a part takes away what is there at most, however much more it was approved for.
+        What a close in doubt, or one presumed absent, was to take away is expected to be still there:
+        the next exit must find it.
         """
         if trade.closed:
             return Decimal(0)
@@ -133,11 +136,11 @@ class Book:
             if view.over:
                 continue
             more = view.leg.side.sign * (view.leg.quantity - self.filled(view))
-            if view.leg.close_all:
-                expected = Decimal(0)
-            elif view.leg.effect is Effect.OPEN:
+            if view.leg.effect is Effect.OPEN:
                 expected += more
-            elif expected * more < 0:
+                continue
+            more = left_in_doubt(self.orders, view) + (-expected if view.leg.close_all else more)
+            if expected * more < 0:
                 expected = expected + more if abs(more) < abs(expected) else Decimal(0)
         return expected
 

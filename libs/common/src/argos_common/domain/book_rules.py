@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from argos_common.domain.book_views import (
+    DOUBTED,
     MAY_YET_FILL,
     NEVER_RETRIED,
     NOTHING_LEFT,
@@ -82,6 +84,16 @@ def closed_all(orders: Orders, trade: TradeView, view: LegView) -> bool:
         elif not nothing_left and ref not in filled and "" not in filled:
             return False
     return nothing_left or all(order.state is not OrderState.DECLINED for order in last)
+
+
+def left_in_doubt(orders: Orders, view: LegView) -> Decimal:
+    """The signed position that orders of a close were to take away, where nobody knows if they did."""
+    left = Decimal(0)
+    for order in (orders[order_id] for order_id in view.orders):
+        if order.state in DOUBTED and order.submitting is not None:
+            known = max(order.filled_quantity, order.dealt_quantity)
+            left -= order.submitting.side.sign * (order.submitting.quantity - known)
+    return left
 
 
 def _attempt_over(order: OrderView) -> bool:

@@ -22,6 +22,7 @@ from argos_common.domain.verdict import Leg
 NEVER_RETRIED: frozenset[RefusalClass] = frozenset(
     {RefusalClass.FINAL, RefusalClass.NO_MONEY, RefusalClass.NOTHING_TO_CLOSE}
 )
+DOUBTED: frozenset[OrderState] = frozenset({OrderState.IN_DOUBT, OrderState.PRESUMED_ABSENT})
 MAY_YET_FILL: frozenset[OrderState] = LIVE - {OrderState.PRESUMED_ABSENT}
 NOTHING_LEFT = "nothing_to_close"
 """The code of a decline that says: nothing is held that could be closed."""
