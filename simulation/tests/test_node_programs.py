@@ -32,7 +32,8 @@ from argos_common.lasthop.journal import AsyncJournal, MemoryJournal
 from argos_common.lasthop.local import LocalNode
 from argos_common.lasthop.venue import Venue
 from argos_common.testing.examples import examples
-from argos_common.testing.node_programs import Player, Stage, Step, Told, programs
+from argos_common.testing.node_player import Player
+from argos_common.testing.node_programs import Step, Told, programs
 from argos_exchange_node.adapters.memory_store import MemoryStore as PaperStore
 from argos_exchange_node.adapters.paper import PaperVenue
 from argos_mt5_node.adapters.inline_terminal import InlineTerminal
@@ -341,7 +342,7 @@ def compare(
 def test_the_metatrader_node_answers_as_the_simulated_one(
     folder: Path, simulator: ServerProcess
 ) -> None:
-    real: Stage = RealStage(
+    real = RealStage(
         folder,
         "argos_mt5_node",
         "mt5",
@@ -350,7 +351,6 @@ def test_the_metatrader_node_answers_as_the_simulated_one(
         Decimal("0.02"),
         simulator,
     )
-    assert isinstance(real, RealStage)
     compare(real, mt5_venue, faults=True, count_of=6)
 
 

@@ -148,7 +148,8 @@ async def test_a_client_that_was_closed_says_so_as_any_node_that_does_not_answer
     await client.close()
 
     async def none() -> AsyncIterator[LeaseAnswer]:
-        for answer in ():
+        answers: tuple[LeaseAnswer, ...] = ()
+        for answer in answers:
             yield answer
 
     for stream in (client.events(ACCOUNT, 0), client.lease(none())):
