@@ -8,7 +8,7 @@ import grpc
 import pytest
 from argos_common.domain.errors import OurMistake
 from argos_common.domain.ids import OrderId
-from argos_common.domain.node import Result
+from argos_common.domain.node import LeaseAnswer, Result
 from argos_common.lasthop.client import NodeClient
 from argos_common.lasthop.contract import SERVICE, EventsRequest, NodeUnavailable
 from argos_common.lasthop.hop import LastHop
@@ -141,3 +141,17 @@ async def test_a_node_that_is_not_there_is_doubt_for_an_order_and_an_error_for_a
     closed = await client.submit(bench.submission())
 
     assert (outcome.result, closed.result) == (Result.IN_DOUBT, Result.IN_DOUBT)
+
+
+async def test_a_client_that_was_closed_says_so_as_any_node_that_does_not_answer() -> None:
+    client = NodeClient("127.0.0.1:1")
+    await client.close()
+
+    async def none() -> AsyncIterator[LeaseAnswer]:
+        answers: tuple[LeaseAnswer, ...] = ()
+        for answer in answers:
+            yield answer
+
+    for stream in (client.events(ACCOUNT, 0), client.lease(none())):
+        with pytest.raises(NodeUnavailable, match="did not answer"):
+            await anext(aiter(stream))

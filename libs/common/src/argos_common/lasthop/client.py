@@ -133,7 +133,10 @@ class NodeClient:
         method = self._channel.unary_stream(
             f"/{SERVICE}/Events", request_serializer=bytes, response_deserializer=bytes
         )
-        call = method(pack(EventsRequest(account=account, since_ns=since_ns)))
+        try:
+            call = method(pack(EventsRequest(account=account, since_ns=since_ns)))
+        except grpc.aio.UsageError as error:
+            raise self._unavailable(error) from None
         try:
             async for message in call:
                 yield unpack(VenueEvent, message)
@@ -150,7 +153,10 @@ class NodeClient:
         method = self._channel.stream_stream(
             f"/{SERVICE}/Lease", request_serializer=bytes, response_deserializer=bytes
         )
-        call = method(packed())
+        try:
+            call = method(packed())
+        except grpc.aio.UsageError as error:
+            raise self._unavailable(error) from None
         try:
             async for message in call:
                 yield unpack(LeaseAsk, message)
