@@ -138,7 +138,7 @@ ABLATIONS: dict[str, Ablation] = {
             *_open_gates("epoch_old"),
             (lease, "raised", ablated.raised_without_dropping),
         ),
-        faults={"kill-switch": 3, "node-slow": 10},
+        faults={"kill-switch": 3, "node-slow": 4, "bus-lost": 10},
         violates=(27,),
     ),
     "durable-epoch": Ablation(
@@ -147,7 +147,13 @@ ABLATIONS: dict[str, Ablation] = {
             *_open_gates("lease_not_live"),
             (AsyncJournal, "epoch", ablated.epoch_forgotten),
         ),
-        faults={"kill-switch": 3, "node-slow": 10, "crash-mt5-node": 6},
+        faults={
+            "kill-switch": 4,
+            "node-request-lost": 10,
+            "node-request-duplicated": 12,
+            "crash-mt5-node": 12,
+            "bus-lost": 12,
+        },
         violates=(27,),
         together="lease",
     ),
@@ -222,8 +228,14 @@ ABLATIONS: dict[str, Ablation] = {
     "turn": Ablation(
         what="exits that could do more than close are claimed without a turn",
         patches=((Claims, "_turn", ablated.no_turn),),
-        faults={"two-bridges": 1, "log-read-slow": 20, "kill-switch": 4},
+        faults={
+            "two-bridges": 1,
+            "venue-late-deals": 1,
+            "venue-requote": 8,
+            "clock-skew": 1,
+        },
         violates=(18,),
+        minutes=0.15,
     ),
     "stop": Ablation(
         what="an entry leaves without its stop",

@@ -7,7 +7,7 @@ import gc
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -72,12 +72,12 @@ def simulate(
     story: bool = True,
     intensity: Mapping[str, float] | None = None,
     cut: Cut = WHOLE,
-    until_violation: bool = False,
+    until: Container[int] = (),
 ) -> Outcome:
     """Run one seed. The same seed, faults and minutes give the same bytes.
 
-    `intensity`: exactly these faults, this strong, instead of a draw. `until_violation` ends it at
-    the first one; an ablation asks for no more. `cut` leaves out parts of what was drawn.
+    `intensity`: exactly these faults, this strong, instead of a draw. `until`: invariants of which
+    the first violation ends it; an ablation asks for no more. `cut` leaves out parts of what was drawn.
     """
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it speaks of tasks that were killed
     loop = VirtualLoop()
@@ -94,7 +94,7 @@ def simulate(
                     intensity=intensity,
                     cut=cut,
                     story=story,
-                    short=until_violation,
+                    until=until,
                 )
             )
     finally:
@@ -109,7 +109,7 @@ async def _simulate(
     intensity: Mapping[str, float] | None,
     cut: Cut,
     story: bool,
-    short: bool,
+    until: Container[int],
 ) -> Outcome:
     chance = Chance(f"argos/{seed}")
     faults = draw(chance.fork("faults"), allowed)
@@ -138,10 +138,10 @@ async def _simulate(
     while world.now_s() < until_s:
         await sleep(LOOK_S)
         world.look_after()
-        if short and world.verdict.violations:
+        if _reached(world, until):
             return _outcome(world, len(planned), until_s, keep_story=story)
     _heal(world, days)
-    await _rest(world, going_on, short=short)
+    await _rest(world, going_on, until)
     for task in going_on:
         if task.done() and task.exception() is not None:
             raise task.exception()  # type: ignore[misc]  # a mistake of the simulation itself
@@ -163,7 +163,13 @@ def _heal(world: World, days: BadDays) -> None:
             service.host.process.resume()
 
 
-async def _rest(world: World, going_on: Iterable[asyncio.Future[None]], *, short: bool) -> None:
+def _reached(world: World, until: Container[int]) -> bool:
+    return any(each.number in until for each in world.verdict.violations)
+
+
+async def _rest(
+    world: World, going_on: Iterable[asyncio.Future[None]], until: Container[int]
+) -> None:
     """Until nothing is under way for a few looks, or for as long as is allowed."""
     still, until_s = 0, world.now_s() + REST_S
     while world.now_s() < until_s and still < STILL_LOOKS:
@@ -171,7 +177,7 @@ async def _rest(world: World, going_on: Iterable[asyncio.Future[None]], *, short
         world.look_after()
         quiet = all(task.done() for task in going_on) and not restless(world)
         still = still + 1 if quiet else 0
-        if short and world.verdict.violations:
+        if _reached(world, until):
             return
 
 
