@@ -33,7 +33,9 @@ def test_the_seeds_hold_and_every_fault_fires_and_every_invariant_is_evaluated()
     ):
         tally.take(run, outcome)
     report = tally.report(1.0)
-    broken = {each.again: [str(v.number) + v.detail for v in each.violated] for each in report.failures}
+    broken = {
+        each.again: [str(v.number) + v.detail for v in each.violated] for each in report.failures
+    }
     assert broken == {}
     assert [number for number in INVARIANTS if not report.evaluated[number]] == []
     assert [name for name in NAMES if name not in report.fired] == []

@@ -184,7 +184,13 @@ def campaign_page(report: Report) -> str:
         _table(
             ("No.", "Name", "What must hold", "Evaluated", "Violated by seeds"),
             [
-                (n, f"`{INVARIANTS[n][0]}`", INVARIANTS[n][1], f"{count:,}", report.violated.get(n, 0))
+                (
+                    n,
+                    f"`{INVARIANTS[n][0]}`",
+                    INVARIANTS[n][1],
+                    f"{count:,}",
+                    report.violated.get(n, 0),
+                )
                 for n, count in report.evaluated.items()
             ],
         ),

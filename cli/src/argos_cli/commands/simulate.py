@@ -77,9 +77,7 @@ def simulate(  # noqa: PLR0913  # one argument per option
     if ablations:
         _every_ablation(at_once, out, as_json=as_json)
         return
-    cut = Cut(
-        alerts=alerts_of(alerts), firings=firings_of(firings, NAMES), until_s=until or None
-    )
+    cut = Cut(alerts=alerts_of(alerts), firings=firings_of(firings, NAMES), until_s=until or None)
     runs = [
         Run(seed=seed, faults=named, minutes=minutes, without=without, cut=cut)
         for seed in range(first, first + seeds)
