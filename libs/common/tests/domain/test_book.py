@@ -363,6 +363,15 @@ def test_a_fill_names_the_position_before_its_deal_does() -> None:
     assert story.book.attribute(untagged) == (T1, "ticket", False)
 
 
+def test_a_nameless_close_of_a_position_that_two_trades_shared_is_the_one_that_still_holds() -> None:
+    story, second = Story(), TradeId("t2")
+    story.deal(deal(OrderId("a"), "1", ref="net"))
+    story.deal(deal(OrderId("b"), "2", ref="net"), second)
+    story.deal(deal(OrderId("c"), "1", ref="net", out=True))
+    stop_out = replace(deal(None, "2", ref="net", number="x", out=True), venue_order_id="")
+    assert story.book.attribute(stop_out) == (second, "ticket", False)
+
+
 def test_a_foreign_position_stays_foreign_after_it_ended() -> None:
     story = Story()
     first = deal(None, "1", ref="hand", number="1")

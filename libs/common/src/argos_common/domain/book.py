@@ -196,7 +196,7 @@ class Book:
                 return self.orders[deal.order_id].trade_id, "tag", False
             if deal.order_id in self.remembered:
                 return self.remembered[deal.order_id], "tag", False
-        trade_id = self.position_trades.get(deal.venue_position_id)
+        trade_id = self._closed_by(deal) or self.position_trades.get(deal.venue_position_id)
         if trade_id is not None:
             known = self.trades.get(trade_id) or self.ended.get(trade_id)
             return trade_id, "ticket", known is not None and known.external
@@ -204,6 +204,19 @@ class Book:
             if deal.venue_order_id and order.venue_order_id == deal.venue_order_id:
                 return order.trade_id, "ticket", False
         return external_trade_id(self.account, deal.venue_position_id), "external", True
+
+    def _closed_by(self, deal: Deal) -> TradeId | None:
+        """The trade that a nameless deal closes: of those that hold its position the first it fits.
+
+        A netting account has one position per symbol, whichever trades it is made of.
+        """
+        held = {
+            trade.trade_id: trade.positions.get(deal.venue_position_id, Decimal(0))
+            for trade in self.trades.values()
+        }
+        closing = {key: size for key, size in held.items() if size * deal.position_delta < 0}
+        fitting = [key for key, size in closing.items() if abs(size) >= deal.quantity]
+        return next(iter([*fitting, *closing]), None)
 
     # --- folding
 
