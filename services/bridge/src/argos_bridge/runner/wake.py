@@ -9,6 +9,8 @@ from argos_common.runtime.bounded import bounded
 from argos_common.runtime.clock import Clock
 
 _SHORTEST_S = 0.001
+LOOK_AGAIN_NS = 5 * NS_PER_S
+"""Who waits for a time of the wall clock looks this often: the clock may be set meanwhile."""
 
 
 class Wake:
@@ -23,6 +25,13 @@ class Wake:
 
     def ring(self) -> None:
         self._event.set()
+
+    async def wait_until(self, at_ns: int | None) -> None:
+        """Until it rings, or the wall clock may show `at_ns`."""
+        if at_ns is None:
+            await self.wait()
+        else:
+            await self.wait(min(at_ns - self._clock.now_ns(), LOOK_AGAIN_NS))
 
     async def wait(self, span_ns: int | None = None) -> None:
         """Until it rings, or the span is over."""
