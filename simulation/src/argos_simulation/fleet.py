@@ -132,6 +132,11 @@ def expected(config: AccountConfig) -> Expected:
     )
 
 
+def terminal_path(account: Account) -> str:
+    """Where the account's terminal is installed."""
+    return f"C:\\{account}"
+
+
 def paper_account(seed: int) -> PaperAccount:
     """The spot account; every other seed the venue takes its fees in the base asset."""
     market = Market(

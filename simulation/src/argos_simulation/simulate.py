@@ -18,27 +18,21 @@ from argos_common.wire import codec
 
 from argos_simulation.chance import Chance
 from argos_simulation.cut import WHOLE, Cut
+from argos_simulation.days import HAPPENINGS, BadDays
 from argos_simulation.faults import NAMES, Faults, draw
 from argos_simulation.invariants import Violation
 from argos_simulation.loop import VirtualLoop, sleep
+from argos_simulation.mains import start_fleet
 from argos_simulation.repeats import check_repeats
 from argos_simulation.rest import check_at_rest, restless
 from argos_simulation.venues import arm, disarm
-from argos_simulation.workload import BadDays, Operator, Sender, alerts
+from argos_simulation.workload import Operator, Sender, alerts
 from argos_simulation.world import World
 
 REST_S = 400.0
 DEFAULT_MINUTES = 0.5
 LOOK_S = 1.0
 STILL_LOOKS = 3
-BAD_DAYS = (
-    "log-away",
-    "log-partition",
-    "clock-jump",
-    "terminal-disconnected",
-    "stale-snapshot",
-)
-
 
 _decode = lru_cache(maxsize=1024)(codec.decode)
 """Six processes decode the same entry in one: once is enough, for an event never changes."""
@@ -126,13 +120,15 @@ async def _simulate(
     )
     if faults.has("venue-late-deals"):
         world.paper_faults.lag_ns = 2_000_000_000
-    world.start_fleet()
-    operator, days, sender = Operator(world), BadDays(world), Sender(world)
-    planned = alerts(seed, chance.fork("alerts"), span_s)
+    start_fleet(world)
+    operator, sender = Operator(world), Sender(world)
+    days = BadDays(world, sender)
+    burst = faults.has("alert-burst") and faults.fire("alert-burst")
+    planned = alerts(seed, chance.fork("alerts"), span_s, burst=burst)
     sent = [each for at, each in enumerate(planned) if cut.alerts is None or at in cut.alerts]
     work = [sender.send(alert) for alert in sent]
     work += [operator.run([alert.at_s for alert in planned]), operator.limits(span_s)]
-    work += [days.run(name, span_s) for name in BAD_DAYS]
+    work += [days.run(name, span_s) for name in HAPPENINGS]
     going_on = [asyncio.ensure_future(each) for each in work]
     until_s = span_s if cut.until_s is None else cut.until_s
     while world.now_s() < until_s:
@@ -155,12 +151,14 @@ def _heal(world: World, days: BadDays) -> None:
     world.tell("healed")
     world.faults.healed = True
     days.log_back()
+    world.server.leaderless = False
     disarm(world.broker, world.true_clock.now_ns())
     world.paper_faults.lag_ns = 0
     world.paper_faults.lose_answers = world.paper_faults.lose_calls = 0
     for service in world.services.values():
         if service.host is not None:
             service.host.process.resume()
+            service.host.mend()
 
 
 def _reached(world: World, until: Container[int]) -> bool:

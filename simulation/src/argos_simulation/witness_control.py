@@ -19,6 +19,7 @@ from argos_common.domain.control import (
     KillReleased,
     Scope,
     fold_control,
+    fold_unreadable,
     tightens,
 )
 from argos_common.domain.ids import Account, OrderId
@@ -90,6 +91,13 @@ class ControlWitness:
             self.replied.pop(event.account, None)
         if before.killed and not isinstance(event, KillReleased):
             self.court.check(31, f"{event.account} by {event}", holds=after.killed)
+
+    def unreadable(self, entry: Entry, account: Account) -> None:
+        """A control event was stored that nobody can read: it counts as a kill."""
+        history = self._history(account)
+        history.sequences.append(entry.sequence)
+        history.states.append(fold_unreadable(history.states[-1], entry.sequence))
+        history.tightened.append((entry.sequence, self.court.now_ns()))
 
     def _release(self, event: KillReleased) -> None:
         command = self._released.get(event.request_id)
