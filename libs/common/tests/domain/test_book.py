@@ -304,6 +304,18 @@ def test_dust_that_cannot_be_closed_closes_the_trade() -> None:
     assert (story.book.trades, story.book.residual) == ({}, {EURUSD: D("0.005")})
 
 
+def test_dust_that_the_broker_closes_after_all_is_the_trades_own() -> None:
+    story = Story()
+    story.hold("0.005")
+    out = leg(2, close=True)
+    story.approve(out)
+    story.decline(out, "nothing_to_close")
+    stop_out = deal(None, "0.005", number="x", out=True)
+    assert story.book.attribute(stop_out) == (T1, "ticket", False)
+    story.deal(stop_out)
+    assert (story.book.trades, story.book.residual) == ({}, {})
+
+
 def test_an_entry_in_doubt_keeps_a_trade_open_that_an_exit_emptied() -> None:
     story = Story()
     story.hold()

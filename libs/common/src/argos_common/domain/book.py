@@ -316,7 +316,10 @@ class Book:
             symbol=symbol,
             external=ended.external if ended else external,
             legs_used=ended.legs_used if ended else 0,
+            positions=dict(ended.left) if ended else {},
         )
+        if trade.position:
+            self._leave(trade.symbol, -trade.position)
         return trade
 
     def _claim(self, event: OrderSubmitting | OrderDeclined) -> OrderView:
@@ -379,17 +382,24 @@ class Book:
     def _let_go(self, trade: TradeView) -> None:
         del self.trades[trade.trade_id]
         if trade.position:
-            left = self.residual.get(trade.symbol, Decimal(0)) + trade.position
-            self.residual[trade.symbol] = left
+            self._leave(trade.symbol, trade.position)
         for view in trade.legs.values():
             for order_id in view.orders:
                 del self.orders[order_id]
                 self.remembered[order_id] = trade.trade_id
         self.ended[trade.trade_id] = EndedTrade(
-            strategy=trade.strategy, legs_used=trade.legs_used, external=trade.external
+            strategy=trade.strategy,
+            legs_used=trade.legs_used,
+            external=trade.external,
+            left=trade.positions,
         )
         _bound(self.remembered)
         _bound(self.ended)
+
+    def _leave(self, symbol: Symbol, quantity: Decimal) -> None:
+        left = self.residual.pop(symbol, Decimal(0)) + quantity
+        if left:
+            self.residual[symbol] = left
 
     def _remember_position(self, venue_position_id: str, trade_id: TradeId) -> None:
         self.position_trades.pop(venue_position_id, None)

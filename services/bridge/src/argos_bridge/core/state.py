@@ -42,7 +42,7 @@ from argos_common.domain.venue import DealEntry, DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.wire.subjects import PREFIX
 
-SCHEMA = 3
+SCHEMA = 4
 LegKey = tuple[TradeId, int]
 ReadConfig = Callable[[str], AccountConfig | None]
 
