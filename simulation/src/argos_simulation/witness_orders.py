@@ -255,7 +255,8 @@ class OrderWitness:
         if event.account == fleet.NET and deal.reason is not DealReason.OURS:
             # On a netting account nothing can keep an exit from crossing with the broker's own.
             self.broker_closed[event.trade_id] = None
-        if trade is not None and side is not None and event.trade_id not in self.broker_closed:
+        crossed = event.trade_id in self.broker_closed
+        if trade and side is not None and not crossed and not _entering(book, trade):
             self.court.check(
                 18,
                 f"trade {event.trade_id} on {event.account} holds {trade.position}",
@@ -264,6 +265,12 @@ class OrderWitness:
         claim = self.truth.claims.get(deal.order_id) if deal.order_id else None
         if claim is not None:
             self.reserved(claim)
+
+
+def _entering(book: Book, trade: TradeView) -> bool:
+    """Whether deals of an entry may still come: those of its end may show before them."""
+    entries = [view for view in trade.legs.values() if view.leg.effect is Effect.OPEN]
+    return any(not book.orders[each].at_rest for view in entries for each in view.orders)
 
 
 def _may_open(book: Book, trade: TradeView, view: LegView) -> bool:
