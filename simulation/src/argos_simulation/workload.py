@@ -15,6 +15,7 @@ from argos_common.domain.node import Command, CommandKind, CommandReply
 from argos_common.runtime.bus import NoReply
 from argos_common.runtime.log import Append, Unconditional
 from argos_common.wire import codec, subjects
+from argos_gateway.core.reply import Reply
 
 from argos_simulation import fleet
 from argos_simulation.chance import Chance
@@ -74,8 +75,12 @@ class Sender:
         if intake is None or host is None:
             await sleep(1.0)
             return 0
-        await host.process.point()
-        answer = asyncio.ensure_future(intake.receive(fleet.SOURCE, data, host.clock.now_ns()))
+
+        async def serve() -> Reply:
+            await host.process.point()
+            return await intake.receive(fleet.SOURCE, data, host.clock.now_ns())
+
+        answer = asyncio.ensure_future(serve())
         done, _ = await asyncio.wait(
             (answer, host.process.dead), timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED
         )
