@@ -141,22 +141,6 @@ ABLATIONS: dict[str, Ablation] = {
         faults={"kill-switch": 3, "node-slow": 4, "bus-lost": 10},
         violates=(27,),
     ),
-    "durable-epoch": Ablation(
-        what="the node forgets its epoch when it starts again",
-        patches=(
-            *_open_gates("lease_not_live"),
-            (AsyncJournal, "epoch", ablated.epoch_forgotten),
-        ),
-        faults={
-            "kill-switch": 4,
-            "node-request-lost": 10,
-            "node-request-duplicated": 12,
-            "crash-mt5-node": 12,
-            "bus-lost": 12,
-        },
-        violates=(27,),
-        together="lease",
-    ),
     "deadline": Ablation(
         what="the node looks at neither deadline nor budget",
         patches=_open_gates("deadline_passed", "budget_spent"),
