@@ -182,7 +182,7 @@ async def store_with_answer(
 ) -> Kept:
     kept = _stashed.get(self, {}).pop(outcome.order_id, None)
     if kept is not None:
-        self._journal._store(kept)  # noqa: SLF001
+        self._journal._store(kept)  # noqa: SLF001  # below its own rules, on purpose
     return await _answer(self, outcome, positions=positions, now_ns=now_ns)
 
 
@@ -221,12 +221,6 @@ def gates_for_exits_too() -> tuple[Gate, ...]:
 
 def raised_without_dropping(leases: Leases, epoch: int) -> Leases:
     return replace(leases, epoch=max(epoch, leases.epoch))
-
-
-async def epoch_forgotten(self: AsyncJournal) -> int:
-    """What a node that starts reads of the epoch it had kept."""
-    del self
-    return 0
 
 
 _build = request.build
