@@ -141,6 +141,8 @@ async def _simulate(
     for task in going_on:
         if task.done() and task.exception() is not None:
             raise task.exception()  # type: ignore[misc]  # a mistake of the simulation itself
+    answered = all(task.done() for task in going_on)
+    world.witness.court.check(12, "a sender or an operator still waits", holds=answered)
     check_at_rest(world)
     if not restless(world):
         await check_repeats(world)
