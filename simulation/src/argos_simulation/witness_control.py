@@ -150,9 +150,13 @@ class ControlWitness:
                 continue  # released again before the answer came
             self.replied[account] = (sequence, reply.sentence)
             since_ns = entries[sequence - 1].appended_ns
-            for order_id, (at, at_ns) in called.items():
-                if at == account and at_ns >= since_ns:
-                    self.named(account, order_id)
+            begun = [o for o, (at, at_ns) in called.items() if at == account and at_ns >= since_ns]
+            unnamed = [order_id for order_id in begun if order_id not in reply.sentence]
+            self.court.check(
+                29,
+                f"the kill at {sequence} came before {unnamed}: {reply.sentence}",
+                holds=not unnamed,
+            )
 
     def named(self, account: Account, order_id: OrderId) -> None:
         """An OPEN call begins, or began, after a kill whose reply is known."""
