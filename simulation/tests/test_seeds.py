@@ -15,8 +15,9 @@ from argos_simulation.found import Found, found_seeds
 from argos_simulation.invariants import INVARIANTS
 from argos_simulation.report import Tally, campaign_page
 
-MINUTES = 0.7
-SEEDS = int(os.environ.get("ARGOS_TEST_SEEDS", "300"))
+MINUTES = 0.4
+SEEDS = int(os.environ.get("ARGOS_TEST_SEEDS", "200"))
+"""A campaign of thousands is `make sim`; here so many that every fault fires."""
 ROOT = Path(__file__).resolve().parents[2]
 _PRINT_DIGESTS = """
 import json
@@ -40,7 +41,7 @@ def test_the_seeds_hold_and_every_fault_fires_and_every_invariant_is_evaluated()
     assert [number for number in INVARIANTS if not report.evaluated[number]] == []
     assert [name for name in NAMES if name not in report.fired] == []
     page = campaign_page(report)
-    assert f"| Seeds | {SEEDS} (from 1, 0.7 minutes each) |" in page
+    assert f"| Seeds | {SEEDS} (from 1, 0.4 minutes each) |" in page
     assert "| Violations | 0 |" in page
 
 

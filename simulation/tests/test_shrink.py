@@ -43,7 +43,7 @@ def test_a_failing_seed_shrinks_to_few_alerts_and_is_played_again_by_its_command
     assert least.run.again.startswith(
         "argos simulate --from 1 --seeds 1 --minutes 0.4 --without stop --until "
     )
-    assert play(least.run, until_violation=True).digest == least.outcome.digest
+    assert play(least.run, until={25}).digest == least.outcome.digest
 
 
 def test_time_is_bounded_and_what_was_found_until_then_stands() -> None:

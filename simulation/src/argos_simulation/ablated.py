@@ -90,24 +90,24 @@ def no_turn(self: Claims, event: OrderSubmitting) -> tuple[Append, ...]:
 
 
 async def decline_without_id(self: Claims, event: OrderDeclined) -> None:
-    desk = self._desk  # stands in for a method
+    desk = self._desk
     subject = subjects.order(desk.account, event.order_id, 1)
     await desk.append(subject, event, CreateOnce())
 
 
 async def any_claim_is_ours(self: Claims, event: OrderSubmitting) -> None:
     """Sends whatever claim or decline stands on record."""
-    desk = self._desk  # stands in for a method
+    desk = self._desk
     claim = Append(
         subject=subjects.order(desk.account, event.order_id, 1),
         data=encode(event),
         condition=Fence(subjects.control(desk.account), event.control_sequence),
         once_id=once_id(event.order_id),
     )
-    answer = await desk.append_together(*self._turn(event), claim)  # as above
+    answer = await desk.append_together(*self._turn(event), claim)
     if isinstance(answer, Mine | Exists):
-        self._sending[event.order_id] = None  # as above
-        desk.group.create_task(self._submit(event))  # as above
+        self._sending[event.order_id] = None
+        desk.group.create_task(self._submit(event))
     else:
         await desk.clock.sleep(0.25)
 
@@ -162,7 +162,7 @@ async def begin_in_memory(
     self: AsyncJournal, submission: Submission, *, received_ns: int, now_ns: int
 ) -> Kept:
     """The entry is kept in this life's memory; the disk sees it with the answer."""
-    known = self._journal.entry(submission.order_id)  # stands in for a method
+    known = self._journal.entry(submission.order_id)
     mine = _stashed.setdefault(self, {})
     if known is not None or submission.order_id in mine:
         return Kept(known or mine[submission.order_id], fresh=False)
@@ -182,7 +182,7 @@ async def store_with_answer(
 ) -> Kept:
     kept = _stashed.get(self, {}).pop(outcome.order_id, None)
     if kept is not None:
-        self._journal._store(kept)  # noqa: SLF001  # stands in for a method
+        self._journal._store(kept)  # noqa: SLF001  # below its own rules, on purpose
     return await _answer(self, outcome, positions=positions, now_ns=now_ns)
 
 
@@ -202,8 +202,8 @@ def journal_of_its_own(self: AsyncJournal, journal: Journal, offload: Offload = 
     """Every life of a node, and every copy, begins without the entries of the others."""
     own = MemoryJournal()
     own.epoch, own._store_epoch = journal.epoch, journal._store_epoch  # type: ignore[method-assign]  # noqa: SLF001  # only the entries are its own
-    self._journal = own  # stands in for the constructor
-    self._offload = offload  # as above
+    self._journal = own
+    self._offload = offload
 
 
 async def seal_says_never(self: LastHop, order_id: OrderId) -> Seal:
@@ -221,12 +221,6 @@ def gates_for_exits_too() -> tuple[Gate, ...]:
 
 def raised_without_dropping(leases: Leases, epoch: int) -> Leases:
     return replace(leases, epoch=max(epoch, leases.epoch))
-
-
-async def epoch_forgotten(self: AsyncJournal) -> int:
-    """What a node that starts reads of the epoch it had kept."""
-    del self
-    return 0
 
 
 _build = request.build

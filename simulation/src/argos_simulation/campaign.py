@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class Run:
         return " ".join([*said, self.cut.options()]).strip()
 
 
-def play(run: Run, *, story: bool = True, until_violation: bool = False) -> Outcome:
+def play(run: Run, *, story: bool = True, until: Container[int] = ()) -> Outcome:
     """Simulate one run."""
     own = run.without and run.faults is None
     with without(run.without) if run.without else nullcontext():
@@ -58,7 +58,7 @@ def play(run: Run, *, story: bool = True, until_violation: bool = False) -> Outc
             intensity=ablation(run.without).faults if own else None,
             cut=run.cut,
             story=story,
-            until_violation=until_violation,
+            until=until,
         )
 
 
@@ -80,14 +80,14 @@ class Search:
     numbers: tuple[int, ...] = ()
 
 
-def search(name: str) -> Search:
+def search(name: str, first: int = 1) -> Search:
     """Seed after seed without one safeguard, until a violation that it should show."""
     missing = ABLATIONS[name]
     tried = 0
-    for seed in range(missing.first, missing.first + missing.seeds):
+    for seed in range(first, first + missing.seeds):
         tried += 1
         run = Run(seed=seed, minutes=missing.minutes, without=name)
-        outcome = play(run, story=False, until_violation=True)
+        outcome = play(run, story=False, until=missing.violates)
         numbers = sorted({each.number for each in outcome.violations})
         if not set(missing.violates).isdisjoint(numbers):
             return Search(name=name, tried=tried, found=seed, numbers=tuple(numbers))

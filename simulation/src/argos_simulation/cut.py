@@ -16,10 +16,10 @@ Firing = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """What of a seed happens; None: all of it, for the whole span.
+    """Which parts are kept; None: all of them, and the whole span.
 
-    `alerts`: the numbers of those that are sent. `firings`: of those that happen. `until_s`:
-    virtual seconds after which faults heal.
+    `alerts`: the numbers of those that are sent. `firings`: those that happen. `until_s`: virtual
+    seconds after which faults heal.
     """
 
     alerts: frozenset[int] | None = None

@@ -87,7 +87,7 @@ def _config(account: Account, kind: AccountKind, quantity_max: Decimal) -> Accou
             SymbolRoute(symbol=Symbol(STRATEGIES[name]), venue_symbol=STRATEGIES[name])
             for name in _ROUTES[account]
         ),
-        exit_deadline_ns=60 * NS_PER_S,
+        exit_deadline_ns=30 * NS_PER_S,
         submit_window_ns=8 * NS_PER_S,  # longer than a kill takes, so that late calls tell
         settling_ns=5 * NS_PER_S,  # longer than the latest deal of a late venue
         watch_ns=8 * NS_PER_S,
@@ -130,6 +130,11 @@ def expected(config: AccountConfig) -> Expected:
         live=False,
         currency=config.currency,
     )
+
+
+def terminal_path(account: Account) -> str:
+    """Where the account's terminal is installed."""
+    return f"C:\\{account}"
 
 
 def paper_account(seed: int) -> PaperAccount:

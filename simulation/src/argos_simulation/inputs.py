@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from argos_common.domain.config import AccountConfig
-from argos_common.wire.codec import to_plain
+from argos_common.runtime.snapshot import Snapshot, read_snapshot, snapshot_text
 
 from argos_simulation import fleet
+from argos_simulation.chance import Chance
+
+T = TypeVar("T")
+GENERATION = "sim"
 
 
 class Proposals:
@@ -41,10 +46,42 @@ class ProposalsReader:
 
 @dataclass(slots=True)
 class Snapshots:
-    """The last snapshot of each kind of service: its text, and the entry it stands at."""
+    """The last snapshot file of each kind of service: its text, as the services write it."""
 
-    texts: dict[str, tuple[int, str]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
-    def keep(self, kind: str, sequence: int, state: object) -> None:
-        # As in a file: keys keep their order, for a state may mean something by it.
-        self.texts[kind] = (sequence, json.dumps(to_plain(state)))
+    def keep(self, kind: str, sequence: int, state: object, *, schema: int) -> None:
+        self.texts[kind] = snapshot_text(
+            state, generation=GENERATION, sequence=sequence, schema=schema
+        )
+
+    def damage(self, kind: str, chance: Chance) -> None:
+        """Tear the file, change a byte of it, or make it one of another log, program or future."""
+        text = self.texts[kind]
+        at = chance.whole(0, len(text) - 1)
+        whole = json.loads(text.partition("\n")[0])
+        body = text.partition("\n")[2]
+        match chance.whole(0, 4):
+            case 0:
+                self.texts[kind] = text[:at]
+                return
+            case 1:
+                self.texts[kind] = text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1 :]
+                return
+            case 2:
+                whole["generation"] = "other"
+            case 3:
+                whole["schema"] -= 1
+            case _:
+                whole["sequence"] += 100_000
+        self.texts[kind] = json.dumps(whole) + "\n" + body
+
+    def usable(self, kind: str, state: type[T], *, schema: int, last: int) -> Snapshot[T] | None:
+        """What a starting service makes of it; `last` is the log's last sequence."""
+        text = self.texts.get(kind)
+        if text is None:
+            return None
+        found = read_snapshot(
+            text, state, name=kind, generation=GENERATION, schema=schema, last_sequence=last
+        )
+        return found if isinstance(found, Snapshot) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from argos_common.runtime.append_rules import check_append, check_batch
@@ -39,12 +39,38 @@ SLOW_S = (0.05, 3.0)
 
 
 @dataclass(slots=True)
+class Server:
+    """The log server as every process finds it."""
+
+    leaderless: bool = False
+    """Its replicas elect a leader: what is asked now is refused, lost, or done without a word."""
+
+
+@dataclass(slots=True)
+class Way:
+    """Whether words get through between a process and one other place, each way by itself."""
+
+    there: bool = True
+    back: bool = True
+
+    def cut(self, *, there: bool = True, back: bool = True) -> None:
+        self.there, self.back = self.there and not there, self.back and not back
+
+    def mend(self) -> None:
+        self.there = self.back = True
+
+
+@dataclass(slots=True)
 class Cable:
-    """One process's connection to the world."""
+    """One process's connection to the world. `nodes`: the ways to those that are cut."""
 
     process: Process
     chance: Chance
     faults: Faults
+    server: Server = field(default_factory=Server)
+    log: Way = field(default_factory=Way)
+    bus: Way = field(default_factory=Way)
+    nodes: dict[str, Way] = field(default_factory=dict)
 
     async def travel(self, slow: str = "", slow_s: tuple[float, float] = SLOW_S) -> None:
         """One way over the network."""
@@ -52,10 +78,6 @@ class Cable:
         if slow and self.faults.strike(slow, self.chance):
             seconds += self.chance.between(*slow_s)
         await sleep(seconds)
-
-    async def there_and_back(self, slow: str = "") -> None:
-        """A question whose answer changes nothing: both ways at once."""
-        await self.travel(slow)
 
     async def never(self, timeout_s: float) -> None:
         """The answer does not come."""
@@ -79,31 +101,49 @@ class SimLog:
         return await self._send(tuple(appends))
 
     async def _send(self, appends: tuple[Append, ...]) -> Answer:
-        cable = self._cable
+        cable, timeout_s = self._cable, self._cable.chance.between(*LOG_TIMEOUT_S)
         await cable.process.point()
-        if cable.faults.strike("append-busy", cable.chance):
+        refused = cable.server.leaderless and cable.chance.happens(0.4)
+        if refused or cable.faults.strike("append-busy", cable.chance):
             await cable.travel()
             await cable.process.gate()
             return Busy("no leader")
-        if cable.faults.strike("append-ghost", cable.chance):
-            delay_s = cable.chance.between(*GHOST_S)
-            asyncio.get_running_loop().call_later(delay_s, self._land, appends)
-            await cable.never(cable.chance.between(*LOG_TIMEOUT_S))
+        late_s = self._late_s()
+        if late_s is None or not cable.log.there or late_s >= timeout_s:
+            if late_s is not None and cable.log.there:
+                cable.process.loop.call_later(late_s, self._land, appends)
+            await cable.never(timeout_s)
             return Unknown("no answer in time")
-        if cable.faults.strike("append-request-lost", cable.chance):
-            await cable.never(cable.chance.between(*LOG_TIMEOUT_S))
-            return Unknown("no answer in time")
+        if late_s:
+            await sleep(late_s)
         await cable.travel()
         answer = self._land(appends)
-        if answer is None or cable.faults.strike("append-ack-lost", cable.chance):
-            await cable.never(cable.chance.between(*LOG_TIMEOUT_S))
+        if cable.faults.strike("append-duplicated", cable.chance):
+            again_s = cable.chance.between(*GHOST_S)
+            cable.process.loop.call_later(again_s, self._land, appends)
+        unheard = cable.server.leaderless or not cable.log.back
+        if unheard or cable.faults.strike("append-ack-lost", cable.chance):
+            await cable.never(timeout_s)
             return Unknown("no answer in time")
         await cable.travel()
         await cable.process.point()
         return answer
 
-    def _land(self, appends: tuple[Append, ...]) -> Answer | None:
-        return None if self._log.unavailable else self._log.store.apply(appends)
+    def _late_s(self) -> float | None:
+        """How late an append arrives; None: it never does."""
+        cable = self._cable
+        if cable.server.leaderless and cable.chance.happens(0.5):
+            return None
+        if cable.faults.strike("append-request-lost", cable.chance):
+            return None
+        if cable.faults.strike("append-ghost", cable.chance):
+            return LOG_TIMEOUT_S[1] + cable.chance.between(*GHOST_S)
+        if cable.faults.strike("append-slow", cable.chance):
+            return cable.chance.between(*SLOW_S)
+        return 0.0
+
+    def _land(self, appends: tuple[Append, ...]) -> Answer:
+        return self._log.store.apply(appends)
 
     async def read(self, after: int, subjects: Sequence[str] = ()) -> AsyncIterator[Entry]:
         await self._cable.process.gate()
@@ -121,7 +161,9 @@ class SimLog:
     async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
         await self._cable.process.gate()
         await self._cable.travel()
-        if self._log.unavailable:
+        lost = self._cable.faults.strike("log-ask-lost", self._cable.chance)
+        way = self._cable.log
+        if lost or self._cable.server.leaderless or not (way.there and way.back):
             await self._cable.never(self._cable.chance.between(*LOG_TIMEOUT_S))
             raise LogUnavailable("the log did not answer")
         answer = await question()
@@ -139,28 +181,48 @@ class SimBus:
 
     async def publish(self, subject: str, payload: bytes) -> None:
         await self._cable.process.gate()
-        if self._cable.faults.strike("bus-lost", self._cable.chance):
+        if not self._goes(subject, payload):
             return
         await self._cable.travel("bus-slow")
         await self._bus.publish(subject, payload)
         await self._cable.process.gate()
 
     async def subscribe(self, subject: str, handler: Handler, queue: str = "") -> None:
+        cable = self._cable
+
         async def gated(at: str, payload: bytes) -> bytes | None:
-            await self._cable.process.gate()
+            await cable.process.gate()
+            if not cable.bus.back:
+                return None
             answer = await handler(at, payload)
-            await self._cable.process.gate()
-            return answer
+            await cable.process.gate()
+            return answer if cable.bus.there else None
 
         await self._bus.subscribe(subject, gated, queue)
 
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
         await self._cable.process.gate()
-        if self._cable.faults.strike("bus-lost", self._cable.chance):
+        if not self._goes(subject, payload):
             await self._cable.never(timeout_s)
             raise NoReply(subject)
         await self._cable.travel("bus-slow")
         answer = await self._bus.request(subject, payload, timeout_s)
         await self._cable.travel()
         await self._cable.process.gate()
+        if not self._cable.bus.back:
+            await self._cable.never(timeout_s)
+            raise NoReply(subject)
         return answer
+
+    def _goes(self, subject: str, payload: bytes) -> bool:
+        """Whether a message gets under way; it may do so twice."""
+        cable = self._cable
+        if not cable.bus.there or cable.faults.strike("bus-lost", cable.chance):
+            return False
+        if cable.faults.strike("bus-duplicated", cable.chance):
+            asyncio.ensure_future(self._again(subject, payload))  # noqa: RUF006  # nobody waits
+        return True
+
+    async def _again(self, subject: str, payload: bytes) -> None:
+        await sleep(self._cable.chance.between(*SLOW_S))
+        await self._bus.publish(subject, payload)

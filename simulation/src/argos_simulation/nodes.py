@@ -30,7 +30,8 @@ from argos_common.domain.node import (
 from argos_common.domain.times import NS_PER_S
 from argos_common.lasthop.contract import Node, NodeUnavailable, in_doubt
 
-from argos_simulation.network import Cable
+from argos_simulation.loop import sleep
+from argos_simulation.network import Cable, Way
 from argos_simulation.process import Process
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ CALL_TIMEOUT_S = 10.0
 LATE_S = (0.05, 9.0)
 SLOW_S = (0.05, 6.0)
 """How late a request may come: past its lease, past its deadline."""
+
+CUT_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class SimNode:
         cable, site = self._cable, self._site
         if cable.faults.strike("node-request-duplicated", cable.chance):
             delay_s = cable.chance.between(*LATE_S)
-            asyncio.get_running_loop().call_later(delay_s, _deliver_again, site, submission)
+            cable.process.loop.call_later(delay_s, _deliver_again, site, submission)
         try:
             return await self._call(lambda node: node.submit(submission), timeout_s)
         except NodeUnavailable as error:
@@ -103,6 +106,7 @@ class SimNode:
         async def carry() -> None:
             async for answer in answers:
                 await self._cable.travel("node-slow")
+                await self._mended(there=True)
                 await self._cable.process.gate()
                 arrived.put_nowait(answer)
 
@@ -119,21 +123,30 @@ class SimNode:
         finally:
             carrying.cancel()
 
+    @property
+    def _way(self) -> Way:
+        return self._cable.nodes.setdefault(self._site.name, Way())
+
+    async def _mended(self, *, there: bool) -> None:
+        """A stream's words wait while the way is cut, as on a connection that is half open."""
+        while not (self._way.there if there else self._way.back):
+            await sleep(CUT_LOOK_S)
+
     async def _connect(self) -> Life:
         await self._cable.process.gate()
         await self._cable.travel()
         life = self._site.life
         await self._cable.process.gate()
-        if life is None:
+        if life is None or not (self._way.there and self._way.back):
             raise NodeUnavailable(f"the node {self._site.name} is not there")
         return life
 
     async def _call(
         self, ask: Callable[[Node], Awaitable[T]], timeout_s: float = CALL_TIMEOUT_S
     ) -> T:
-        cable = self._cable
+        cable, way = self._cable, self._way
         await cable.process.point()
-        if cable.faults.strike("node-request-lost", cable.chance):
+        if not way.there or cable.faults.strike("node-request-lost", cable.chance):
             await cable.never(timeout_s)
             raise NodeUnavailable("the request was lost")
         lost = cable.faults.strike("node-answer-lost", cable.chance)
@@ -146,7 +159,7 @@ class SimNode:
         await asyncio.wait(
             (answer, life.process.dead), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
-        if not answer.done() or lost:
+        if not answer.done() or lost or not way.back:
             if answer.done():
                 answer.exception()  # looked at, so that nobody complains
                 await cable.never(timeout_s)
@@ -186,6 +199,7 @@ class SimNode:
             while True:
                 item = await queue.get()
                 await self._cable.travel()
+                await self._mended(there=False)
                 await client.gate()
                 if isinstance(item, ArgosError):
                     raise item

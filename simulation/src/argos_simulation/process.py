@@ -30,19 +30,22 @@ def _no_hazard(process: Process) -> None:
 class HostClock:
     """A host's clock in the simulation: the loop's virtual time, with a skew of its own.
 
-    `epoch_ns` is the wall time at virtual 0; `skew_ns` what this host's wall clock is off by.
+    `epoch_ns` is the wall time at virtual 0; `skew_ns` what this host's wall clock is off by,
+    `drift_ppm` how much too fast its clocks run.
     """
 
     epoch_ns: int
     skew_ns: int = 0
     process: Process | None = None
+    drift_ppm: int = 0
     loop: VirtualLoop = field(default_factory=running)
 
     def now_ns(self) -> int:
-        return self.epoch_ns + self.skew_ns + self.loop.now_ns
+        return self.epoch_ns + self.skew_ns + self.monotonic_ns()
 
     def monotonic_ns(self) -> int:
-        return self.loop.now_ns
+        now_ns = self.loop.now_ns
+        return now_ns + now_ns * self.drift_ppm // 1_000_000 if self.drift_ppm else now_ns
 
     async def sleep(self, seconds: float) -> None:
         await self.loop.sleep(seconds)
@@ -59,6 +62,7 @@ class Process:
     life: int
     hazard: Hazard = _no_hazard
     alive: bool = True
+    loop: VirtualLoop = field(default_factory=running)
     failure: BaseException | None = None
     _open: asyncio.Event | None = None
     _dead: asyncio.Future[None] | None = None
@@ -83,7 +87,7 @@ class Process:
                 await self._for_ever()
 
     async def _for_ever(self) -> None:
-        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        never: asyncio.Future[None] = self.loop.create_future()
         self._held.append(never)
         await never
 
@@ -97,14 +101,14 @@ class Process:
     def dead(self) -> asyncio.Future[None]:
         """Done once the process is killed: a broken connection, as its peers see it."""
         if self._dead is None:
-            self._dead = asyncio.get_running_loop().create_future()
+            self._dead = self.loop.create_future()
             if not self.alive:
                 self._dead.set_result(None)
         return self._dead
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run the process's main coroutine; an exception out of it is kept as `failure`."""
-        return asyncio.get_running_loop().create_task(self._run(work))
+        return self.loop.create_task(self._run(work))
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         try:

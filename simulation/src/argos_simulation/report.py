@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from argos_simulation.ablations import ABLATIONS
+from argos_simulation.ablations import ABLATIONS, SHOWN_ELSEWHERE
 from argos_simulation.campaign import Run, Search
 from argos_simulation.faults import NAMES
 from argos_simulation.invariants import INVARIANTS
@@ -208,7 +208,6 @@ def ablation_page(found: Sequence[Search]) -> str:
         (
             f"`{each.name}`",
             ABLATIONS[each.name].what,
-            f"with `{ABLATIONS[each.name].together}`" if ABLATIONS[each.name].together else "",
             each.tried if each.found is not None else f"not in {each.tried}",
             ", ".join(f"{n} {INVARIANTS[n][0]}" for n in each.numbers),
         )
@@ -219,7 +218,9 @@ def ablation_page(found: Sequence[Search]) -> str:
             "# Every safeguard, taken away",
             "Written by `argos simulate --ablations --out`. Each row is one safeguard that was"
             " switched off in the simulation, and after how many seeds an invariant broke.",
-            _table(("Safeguard", "What was missing", "", "Seeds", "Broken first"), rows),
+            _table(("Safeguard", "What was missing", "Seeds", "Broken first"), rows),
+            "## What no seed misses",
+            *(f"- `{name}`: {why}" for name, why in SHOWN_ELSEWHERE.items()),
             "",
         )
     )

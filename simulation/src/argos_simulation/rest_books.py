@@ -49,7 +49,10 @@ def _re_read(world: World, risk: RiskState) -> None:
     """16: what is in memory is what the log says, for every process and every restart."""
     bridge = BridgeState()
     for entry, event in world.witness.events:
-        bridge.fold(entry.sequence, entry.appended_ns, event, read_config)
+        if event is None:
+            bridge.fold_unreadable(entry.sequence, entry.subject)
+        else:
+            bridge.fold(entry.sequence, entry.appended_ns, event, read_config)
     risk_text, bridge_text = to_json(risk), to_json(bridge)
     for name, runner in world.risks.items():
         same = to_json(runner.state) == risk_text

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from argos_simulation.campaign import Run, play
 from argos_simulation.cut import Cut
+from argos_simulation.invariants import INVARIANTS
 from argos_simulation.simulate import Outcome
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class _Search:
         self._told = told
         self.tries = 0
         self.run = run
-        self.outcome = play(run, until_violation=True)
+        self.outcome = play(run, until=INVARIANTS)
         self._numbers = {each.number for each in self.outcome.violations}
 
     def still(self, stage: str, cut: Cut) -> bool:
@@ -62,7 +63,7 @@ class _Search:
         self.tries += 1
         self._told(f"{stage}: {self.tries} runs tried")
         run = replace(self.run, cut=cut)
-        outcome = play(run, until_violation=True)
+        outcome = play(run, until=self._numbers)
         if self._numbers.isdisjoint(each.number for each in outcome.violations):
             return False
         self.run, self.outcome = run, outcome

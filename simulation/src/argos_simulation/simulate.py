@@ -7,7 +7,7 @@ import gc
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,27 +18,21 @@ from argos_common.wire import codec
 
 from argos_simulation.chance import Chance
 from argos_simulation.cut import WHOLE, Cut
+from argos_simulation.days import HAPPENINGS, BadDays
 from argos_simulation.faults import NAMES, Faults, draw
 from argos_simulation.invariants import Violation
 from argos_simulation.loop import VirtualLoop, sleep
+from argos_simulation.mains import start_fleet
 from argos_simulation.repeats import check_repeats
 from argos_simulation.rest import check_at_rest, restless
 from argos_simulation.venues import arm, disarm
-from argos_simulation.workload import BadDays, Operator, Sender, alerts
+from argos_simulation.workload import Operator, Sender, alerts
 from argos_simulation.world import World
 
 REST_S = 400.0
 DEFAULT_MINUTES = 0.5
 LOOK_S = 1.0
 STILL_LOOKS = 3
-BAD_DAYS = (
-    "log-away",
-    "log-partition",
-    "clock-jump",
-    "terminal-disconnected",
-    "stale-snapshot",
-)
-
 
 _decode = lru_cache(maxsize=1024)(codec.decode)
 """Six processes decode the same entry in one: once is enough, for an event never changes."""
@@ -72,12 +66,12 @@ def simulate(
     story: bool = True,
     intensity: Mapping[str, float] | None = None,
     cut: Cut = WHOLE,
-    until_violation: bool = False,
+    until: Container[int] = (),
 ) -> Outcome:
     """Run one seed. The same seed, faults and minutes give the same bytes.
 
-    `intensity`: exactly these faults, this strong, instead of a draw. `until_violation` ends it at
-    the first one; an ablation asks for no more. `cut` leaves out parts of what was drawn.
+    `intensity`: exactly these faults, this strong, instead of a draw. `until`: invariants of which
+    the first violation ends it; an ablation asks for no more. `cut` leaves out parts of what was drawn.
     """
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it speaks of tasks that were killed
     loop = VirtualLoop()
@@ -94,7 +88,7 @@ def simulate(
                     intensity=intensity,
                     cut=cut,
                     story=story,
-                    short=until_violation,
+                    until=until,
                 )
             )
     finally:
@@ -109,7 +103,7 @@ async def _simulate(
     intensity: Mapping[str, float] | None,
     cut: Cut,
     story: bool,
-    short: bool,
+    until: Container[int],
 ) -> Outcome:
     chance = Chance(f"argos/{seed}")
     faults = draw(chance.fork("faults"), allowed)
@@ -126,25 +120,29 @@ async def _simulate(
     )
     if faults.has("venue-late-deals"):
         world.paper_faults.lag_ns = 2_000_000_000
-    world.start_fleet()
-    operator, days, sender = Operator(world), BadDays(world), Sender(world)
-    planned = alerts(seed, chance.fork("alerts"), span_s)
+    start_fleet(world)
+    operator, sender = Operator(world), Sender(world)
+    days = BadDays(world, sender)
+    burst = faults.has("alert-burst") and faults.fire("alert-burst")
+    planned = alerts(seed, chance.fork("alerts"), span_s, burst=burst)
     sent = [each for at, each in enumerate(planned) if cut.alerts is None or at in cut.alerts]
     work = [sender.send(alert) for alert in sent]
     work += [operator.run([alert.at_s for alert in planned]), operator.limits(span_s)]
-    work += [days.run(name, span_s) for name in BAD_DAYS]
+    work += [days.run(name, span_s) for name in HAPPENINGS]
     going_on = [asyncio.ensure_future(each) for each in work]
     until_s = span_s if cut.until_s is None else cut.until_s
     while world.now_s() < until_s:
         await sleep(LOOK_S)
         world.look_after()
-        if short and world.verdict.violations:
+        if _reached(world, until):
             return _outcome(world, len(planned), until_s, keep_story=story)
     _heal(world, days)
-    await _rest(world, going_on, short=short)
+    await _rest(world, going_on, until)
     for task in going_on:
         if task.done() and task.exception() is not None:
             raise task.exception()  # type: ignore[misc]  # a mistake of the simulation itself
+    answered = all(task.done() for task in going_on)
+    world.witness.court.check(12, "a sender or an operator still waits", holds=answered)
     check_at_rest(world)
     if not restless(world):
         await check_repeats(world)
@@ -155,15 +153,23 @@ def _heal(world: World, days: BadDays) -> None:
     world.tell("healed")
     world.faults.healed = True
     days.log_back()
+    world.server.leaderless = False
     disarm(world.broker, world.true_clock.now_ns())
     world.paper_faults.lag_ns = 0
     world.paper_faults.lose_answers = world.paper_faults.lose_calls = 0
     for service in world.services.values():
         if service.host is not None:
             service.host.process.resume()
+            service.host.mend()
 
 
-async def _rest(world: World, going_on: Iterable[asyncio.Future[None]], *, short: bool) -> None:
+def _reached(world: World, until: Container[int]) -> bool:
+    return any(each.number in until for each in world.verdict.violations)
+
+
+async def _rest(
+    world: World, going_on: Iterable[asyncio.Future[None]], until: Container[int]
+) -> None:
     """Until nothing is under way for a few looks, or for as long as is allowed."""
     still, until_s = 0, world.now_s() + REST_S
     while world.now_s() < until_s and still < STILL_LOOKS:
@@ -171,7 +177,7 @@ async def _rest(world: World, going_on: Iterable[asyncio.Future[None]], *, short
         world.look_after()
         quiet = all(task.done() for task in going_on) and not restless(world)
         still = still + 1 if quiet else 0
-        if short and world.verdict.violations:
+        if _reached(world, until):
             return
 
 

@@ -138,12 +138,11 @@ class VenueTruth:
 
     def trades_held(self, account: Account) -> set[str]:
         """Trades that really hold a position, where each position is one trade's (hedging)."""
-        login = fleet.LOGINS.get(account)
-        if login is None:
+        if account != fleet.HEDGE:
             return set()
         owners = (
             self.positions.get(each.identifier)
-            for each in self.broker.book(login).positions.values()
+            for each in self.broker.book(fleet.LOGINS[account]).positions.values()
         )
         return {self.claims[each].trade_id for each in owners if each in self.claims}
 

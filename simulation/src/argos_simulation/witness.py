@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from argos_common.domain.control import Control
+from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, OrderId
 from argos_common.domain.node import Command, CommandReply, Submission
@@ -55,7 +56,7 @@ class Witness:
     refused: dict[str, SignalRefused] = field(default_factory=dict)
     routes: dict[str, tuple[Account, ...]] = field(default_factory=dict)
     matched: dict[OrderId, None] = field(default_factory=dict)
-    events: list[tuple[Entry, Event]] = field(default_factory=list)
+    events: list[tuple[Entry, Event | None]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
@@ -80,7 +81,7 @@ class Witness:
     def entry(self, entry: Entry) -> None:
         """An entry was stored."""
         self._look()
-        event = codec.decode(entry.data)
+        event = _read(entry)
         self.events.append((entry, event))
         self.entries.append(entry)
         self.digest.update(line_of(entry))
@@ -94,6 +95,10 @@ class Witness:
                 self.routes[event.signal_id] = self._concerned(event)
             case SignalRefused():
                 self.refused[event.signal_id] = event
+            case None:
+                kind, _, name = entry.subject.removeprefix(subjects.PREFIX).partition(".")
+                if kind == "control":
+                    self.control.unreadable(entry, Account(name))
             case VerdictGiven():
                 self.risk.verdict(event, self.signals.get(event.cause_id))
                 self.orders.verdict(entry.sequence, event)
@@ -194,8 +199,17 @@ def line_of(entry: Entry) -> bytes:
     return head.encode() + entry.data
 
 
-def _line(entry: Entry, event: Event) -> str:
-    return f"log {entry.sequence} {entry.subject.removeprefix(subjects.PREFIX)} {_brief(event)}"
+def _read(entry: Entry) -> Event | None:
+    """None if no program here can read it."""
+    try:
+        return codec.decode(entry.data)
+    except WireError:
+        return None
+
+
+def _line(entry: Entry, event: Event | None) -> str:
+    brief = "unreadable" if event is None else _brief(event)
+    return f"log {entry.sequence} {entry.subject.removeprefix(subjects.PREFIX)} {brief}"
 
 
 def _brief(event: Event) -> str:

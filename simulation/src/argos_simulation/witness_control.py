@@ -19,6 +19,7 @@ from argos_common.domain.control import (
     KillReleased,
     Scope,
     fold_control,
+    fold_unreadable,
     tightens,
 )
 from argos_common.domain.ids import Account, OrderId
@@ -91,6 +92,13 @@ class ControlWitness:
         if before.killed and not isinstance(event, KillReleased):
             self.court.check(31, f"{event.account} by {event}", holds=after.killed)
 
+    def unreadable(self, entry: Entry, account: Account) -> None:
+        """A control event was stored that nobody can read: it counts as a kill."""
+        history = self._history(account)
+        history.sequences.append(entry.sequence)
+        history.states.append(fold_unreadable(history.states[-1], entry.sequence))
+        history.tightened.append((entry.sequence, self.court.now_ns()))
+
     def _release(self, event: KillReleased) -> None:
         command = self._released.get(event.request_id)
         fleet_wide = event.scope is Scope.FLEET
@@ -142,9 +150,13 @@ class ControlWitness:
                 continue  # released again before the answer came
             self.replied[account] = (sequence, reply.sentence)
             since_ns = entries[sequence - 1].appended_ns
-            for order_id, (at, at_ns) in called.items():
-                if at == account and at_ns >= since_ns:
-                    self.named(account, order_id)
+            begun = [o for o, (at, at_ns) in called.items() if at == account and at_ns >= since_ns]
+            unnamed = [order_id for order_id in begun if order_id not in reply.sentence]
+            self.court.check(
+                29,
+                f"the kill at {sequence} came before {unnamed}: {reply.sentence}",
+                holds=not unnamed,
+            )
 
     def named(self, account: Account, order_id: OrderId) -> None:
         """An OPEN call begins, or began, after a kill whose reply is known."""

@@ -26,10 +26,11 @@ from argos_common.domain.order import (
     OrderSubmitting,
     kind_of,
 )
-from argos_common.domain.venue import DealRecorded
+from argos_common.domain.venue import DealReason, DealRecorded
 from argos_common.domain.verdict import Effect, Leg, VerdictGiven
 from argos_common.runtime.log import Entry
 
+from argos_simulation import fleet
 from argos_simulation.invariants import Court
 from argos_simulation.truth import VenueTruth
 from argos_simulation.witness_calls import CallWitness
@@ -59,6 +60,8 @@ class OrderWitness:
     entry_side: dict[tuple[Account, TradeId], int] = field(default_factory=dict)
     orders_of: dict[tuple[Account, str, int], list[OrderId]] = field(default_factory=dict)
     oddities: list[str] = field(default_factory=list)
+    broker_closed: dict[TradeId, None] = field(default_factory=dict)
+    """Trades on the netting account of which the broker closed something by itself."""
 
     def book(self, account: Account) -> Book:
         """The account's book, folded from the log alone."""
@@ -249,7 +252,11 @@ class OrderWitness:
         book.fold_deal(event)
         trade = book.trades.get(event.trade_id)
         side = self.entry_side.get((event.account, event.trade_id))
-        if trade is not None and side is not None:
+        if event.account == fleet.NET and deal.reason is not DealReason.OURS:
+            # On a netting account nothing can keep an exit from crossing with the broker's own.
+            self.broker_closed[event.trade_id] = None
+        crossed = event.trade_id in self.broker_closed
+        if trade and side is not None and not crossed and not _entering(book, trade):
             self.court.check(
                 18,
                 f"trade {event.trade_id} on {event.account} holds {trade.position}",
@@ -258,6 +265,12 @@ class OrderWitness:
         claim = self.truth.claims.get(deal.order_id) if deal.order_id else None
         if claim is not None:
             self.reserved(claim)
+
+
+def _entering(book: Book, trade: TradeView) -> bool:
+    """Whether deals of an entry may still come: those of its end may show before them."""
+    entries = [view for view in trade.legs.values() if view.leg.effect is Effect.OPEN]
+    return any(not book.orders[each].at_rest for view in entries for each in view.orders)
 
 
 def _may_open(book: Book, trade: TradeView, view: LegView) -> bool:

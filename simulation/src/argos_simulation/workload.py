@@ -15,7 +15,7 @@ from argos_common.domain.node import Command, CommandKind, CommandReply
 from argos_common.runtime.bus import NoReply
 from argos_common.runtime.log import Append, Unconditional
 from argos_common.wire import codec, subjects
-from argos_mt5_node.simulator.switchboard import ALL_LOGINS
+from argos_gateway.core.reply import Reply
 
 from argos_simulation import fleet
 from argos_simulation.chance import Chance
@@ -24,6 +24,7 @@ from argos_simulation.world import World
 
 ANSWER_S = 3.0
 RESENDS_MAX = 40
+BURST = 12
 OPERATOR = "operator"
 
 
@@ -41,6 +42,7 @@ class Sender:
     def __init__(self, world: World) -> None:
         self._world = world
         self._chance = world.chance.fork("sender")
+        self.sent: list[bytes] = []
         self.answered: dict[str, int] = {}
         """Alert id -> the last status it got."""
 
@@ -55,7 +57,9 @@ class Sender:
         world, chance = self._world, self._chance
         for _ in range(RESENDS_MAX):
             await sleep(chance.between(0.001, 0.05))
-            status = await self._post(json.dumps(body).encode())
+            data = json.dumps(body).encode()
+            status = await self.post(data)
+            self.sent.append(data)
             self.answered[body["id"]] = status
             if status and status != 503:  # anything else is final
                 return
@@ -63,16 +67,20 @@ class Sender:
                 continue
             await sleep(chance.between(0.5, 2.0))
 
-    async def _post(self, data: bytes) -> int:
-        """The status, or 0 if no answer came."""
+    async def post(self, data: bytes, *, proved: bool = True) -> int:
+        """The status, or 0 if no answer came. `proved`: the sender can be known by what it sends."""
         world = self._world
-        service = world.services["gateway"]
-        intake, host = world.intake, service.host
+        name = self._chance.one_of(world.gateways)
+        intake, host = world.intakes.get(name), world.services[name].host
         if intake is None or host is None:
             await sleep(1.0)
             return 0
-        await host.process.gate()
-        answer = asyncio.ensure_future(intake.receive(fleet.SOURCE, data, host.clock.now_ns()))
+
+        async def serve() -> Reply:
+            await host.process.point()
+            return await intake.receive(fleet.SOURCE, data, host.clock.now_ns())
+
+        answer = asyncio.ensure_future(serve())
         done, _ = await asyncio.wait(
             (answer, host.process.dead), timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED
         )
@@ -80,15 +88,21 @@ class Sender:
             return 0
         reply = answer.result()
         world.tell(f"answer {reply.status} {reply.body.get('status') or reply.body.get('code')}")
-        world.witness.answered(reply.status, reply.body)
+        if proved:
+            world.witness.answered(reply.status, reply.body)
         return reply.status
 
 
-def alerts(seed: int, chance: Chance, span_s: float) -> list[Alert]:
-    """The alerts of a seed: entries, adds, exits, reversals, targets, and odd ones."""
+def alerts(seed: int, chance: Chance, span_s: float, *, burst: bool = False) -> list[Alert]:
+    """The alerts of a seed: entries, adds, exits, reversals, targets, and odd ones.
+
+    `burst`: many of them come at the same moment.
+    """
     found: list[Alert] = []
     count = chance.whole(14, 30)
     moments = sorted(chance.between(2.0, span_s) for _ in range(count))
+    if burst:
+        moments = sorted([*moments, *[moments[count // 3]] * BURST])
     for number, at_s in enumerate(moments):
         strategy = chance.one_of(tuple(fleet.STRATEGIES))
         body = _body(f"{seed}-{number}", strategy, chance)
@@ -228,63 +242,3 @@ class Operator:
                 await self.command(
                     CommandKind.APPROVE_CONFIG, reference=control.proposal.config_hash
                 )
-
-
-class BadDays:
-    """What happens at a moment rather than per call."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._chance = world.chance.fork("days")
-
-    async def run(self, name: str, span_s: float) -> None:
-        """One kind of event, a few times within the span."""
-        world, chance = self._world, self._chance.fork(name)
-        if not world.faults.has(name):
-            return
-        for _ in range(chance.whole(1, 3)):
-            await sleep(chance.between(2.0, span_s / 2))
-            if world.faults.healed:
-                return
-            if not world.faults.fire(name):
-                continue
-            world.tell(f"fault {name}")
-            await self._happen(name, chance)
-
-    async def _happen(self, name: str, chance: Chance) -> None:
-        world = self._world
-        match name:
-            case "log-away":
-                for service in world.services.values():
-                    if service.host is not None:
-                        service.host.raw_log.unavailable = True
-                world.log.unavailable = True
-                await sleep(chance.between(0.5, 12.0))
-                self.log_back()
-            case "log-partition":
-                service = chance.one_of(tuple(world.services.values()))
-                host = service.host
-                if host is not None:
-                    host.raw_log.unavailable = True
-                    await sleep(chance.between(0.5, 12.0))
-                    host.raw_log.unavailable = False
-            case "clock-jump":
-                service = chance.one_of(tuple(world.services.values()))
-                if service.host is not None:
-                    service.host.clock.skew_ns += round(chance.between(-2e9, 2e9))
-            case "terminal-disconnected":
-                now_ns = world.true_clock.now_ns
-                world.broker.arm(ALL_LOGINS, "disconnected", now_ns())
-                await sleep(chance.between(0.5, 6.0))
-                world.broker.clear(ALL_LOGINS, now_ns(), "disconnected")
-            case "stale-snapshot":
-                world.take_snapshots()
-            case _:
-                raise AssertionError(name)
-
-    def log_back(self) -> None:
-        """The log is there again, for everybody."""
-        self._world.log.unavailable = False
-        for service in self._world.services.values():
-            if service.host is not None:
-                service.host.raw_log.unavailable = False

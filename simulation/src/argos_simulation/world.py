@@ -5,41 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
-from argos_bridge.core.state import BridgeState
-from argos_bridge.ports import Surroundings
+from argos_bridge.core.state import SCHEMA as BRIDGE_SCHEMA
 from argos_bridge.runner.bridge import Bridge
-from argos_common.domain.config import AccountConfig
-from argos_common.domain.ids import Account
-from argos_common.lasthop.contract import Pace
-from argos_common.lasthop.hop import LastHop
-from argos_common.lasthop.journal import AsyncJournal, MemoryJournal
-from argos_common.lasthop.local import LocalNode
+from argos_common.lasthop.journal import MemoryJournal
 from argos_common.runtime.logs import Logger
-from argos_common.runtime.telemetry import NullTelemetry
+from argos_common.runtime.snapshot import Snapshot
 from argos_common.testing.memory_bus import MemoryBus
 from argos_common.testing.memory_log import MemoryLog
-from argos_common.wire.codec import from_json
 from argos_exchange_node.adapters.memory_store import MemoryStore as PaperStore
 from argos_exchange_node.adapters.paper import Faults as PaperFaults
-from argos_exchange_node.adapters.paper import PaperVenue
 from argos_gateway.runner import Intake
-from argos_mt5_node.adapters.inline_terminal import InlineTerminal
-from argos_mt5_node.runner.tuning import Tuning
-from argos_mt5_node.runner.venue import Mt5Venue
 from argos_mt5_node.simulator import constants as mt5
 from argos_mt5_node.simulator.broker import SimulatedBroker
 from argos_mt5_node.simulator.desk import TerminalDesk
 from argos_mt5_node.simulator.harness import START_NS
-from argos_mt5_node.simulator.link import CallNeverReturns, InProcessLink
 from argos_mt5_node.simulator.symbols import AccountSpec
-from argos_mt5_node.simulator.terminal import SimulatedTerminal
 from argos_reconciler.adapters.memory_ledger import MemoryLedger
-from argos_reconciler.runner import Reconciler
-from argos_risk.core.state import RiskState
+from argos_risk.main import SCHEMA as RISK_SCHEMA
 from argos_risk.ports import QuietReport
-from argos_risk.runner.risk import RiskPorts, RiskRunner
+from argos_risk.runner.risk import RiskRunner
 
 from argos_simulation import fleet
 from argos_simulation.chance import Chance
@@ -47,25 +33,19 @@ from argos_simulation.faults import POINTS, Faults
 from argos_simulation.inputs import Proposals, Snapshots
 from argos_simulation.invariants import Court, Verdict
 from argos_simulation.loop import running
-from argos_simulation.network import Cable, SimBus, SimLog
-from argos_simulation.nodes import Life, SimNode, Site
+from argos_simulation.network import Cable, Server, SimBus, SimLog
+from argos_simulation.nodes import Site
 from argos_simulation.process import HostClock, Process
-from argos_simulation.quiet import QuietLines, metrics
-from argos_simulation.venues import GatedTerminal, SimDisk, WitnessedVenue
+from argos_simulation.quiet import QuietLines
+from argos_simulation.venues import SimLink
 from argos_simulation.witness import Witness, WitnessedStore
 
+T = TypeVar("T")
 STORY_MAX = 20_000
 RESTART_S = (0.3, 6.0)
 PAUSE_S = (0.3, 9.0)
-TERMINAL_PATIENCE_S = 3.0
-
-# How often things are looked at. Slower than in a real fleet where nothing depends on the pace,
-# for every look costs; never slower than the time limits they feed (facts: 3 s).
+DRIFT_PPM = 500
 TICK_MS = 250
-TUNING = Tuning(poll_s=0.9, poll_hot_s=0.1, hot_for_s=0.3, facts_every_s=0.8, history_settles_s=2.0)
-PACE = Pace(lease_every_s=0.7, facts_every_s=1.0)
-PAPER_TICK_S = 0.8
-COMPARE_EVERY_S = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +60,22 @@ class Host:
     raw_log: MemoryLog
     raw_bus: MemoryBus
 
+    def cut_log(self, *, there: bool = True, back: bool = True) -> None:
+        """Nothing reaches the log any more, or nothing comes back, or both."""
+        self.cable.log.cut(there=there, back=back)
+        self.raw_log.unavailable = not self.cable.log.back
+
+    def mend_log(self) -> None:
+        self.cable.log.mend()
+        self.raw_log.unavailable = False
+
+    def mend(self) -> None:
+        """All ways are open again."""
+        self.mend_log()
+        self.cable.bus.mend()
+        for way in self.cable.nodes.values():
+            way.mend()
+
 
 @dataclass(slots=True)
 class Service:
@@ -91,6 +87,7 @@ class Service:
     host: Host | None = None
     lives: int = 0
     skew_ns: int = 0
+    drift_ppm: int = 0
     wanted: bool = True
 
 
@@ -132,18 +129,22 @@ class World:
         self.store = WitnessedStore(self.true_clock, self.witness.entry)
         self.log = MemoryLog(self.true_clock, store=self.store)
         self.bus = MemoryBus(self.true_clock, handler_failed=self._handler_failed)
+        self.server = Server()
+        self.log_away = False
         self.ledger = MemoryLedger(keep_events=False)
+        self.ledgers: dict[str, MemoryLedger] = {}
+        self.links: list[SimLink] = []
+        self.crossed = False
         self.proposals = Proposals()
         self.snapshots = Snapshots()
         self.sites = {name: Site(name) for name in (fleet.MT5_NODE, fleet.PAPER_NODE)}
         self.services: dict[str, Service] = {}
-        self.intake: Intake | None = None
+        self.gateways: list[str] = []
+        self.intakes: dict[str, Intake] = {}
         self.risks: dict[str, RiskRunner] = {}
         self.bridges: dict[str, Bridge] = {}
         self.reports: list[QuietReport] = []
-        self._quiet = cast(
-            Logger, QuietLines(self.witness.said)
-        )  # it has the methods that are used
+        self.quiet = cast(Logger, QuietLines(self.witness.said))  # it has the methods that are used
 
     # --- time and story
 
@@ -172,6 +173,9 @@ class World:
         if self.faults.has("clock-skew"):
             self.faults.fired["clock-skew"] += 1
             service.skew_ns = round(self.chance.fork(f"skew/{name}").between(-1.5e9, 1.5e9))
+        if self.faults.has("clock-drift"):
+            self.faults.fired["clock-drift"] += 1
+            service.drift_ppm = self.chance.fork(f"drift/{name}").whole(-DRIFT_PPM, DRIFT_PPM)
         self._start(service)
 
     def _start(self, service: Service) -> None:
@@ -179,10 +183,10 @@ class World:
             return
         service.lives += 1
         process = Process(service.name, service.lives, hazard=self._hazard(service))
-        clock = HostClock(START_NS, service.skew_ns, process)
-        cable = Cable(process, self.chance.fork(f"{service.name}/{service.lives}"), self.faults)
+        clock = HostClock(START_NS, service.skew_ns, process, service.drift_ppm)
+        own = self.chance.fork(f"{service.name}/{service.lives}")
+        cable = Cable(process, own, self.faults, self.server)
         raw_log, raw_bus = self.log.another(), self.bus.another()
-        raw_log.unavailable = self.log.unavailable
         raw_bus.handler_failed = self._handler_failed
         host = service.host = Host(
             process=process,
@@ -193,6 +197,8 @@ class World:
             raw_log=raw_log,
             raw_bus=raw_bus,
         )
+        if self.log_away:
+            host.cut_log()
         self.tell(f"start {process}")
         service.start(host)
 
@@ -228,7 +234,7 @@ class World:
     def _forget(self, service: Service) -> None:
         match service.kind:
             case "gateway":
-                self.intake = None
+                self.intakes.pop(service.name, None)
             case "risk":
                 self.risks.pop(service.name, None)
             case "bridge":
@@ -253,147 +259,24 @@ class World:
             if failure is not None:
                 self.crash(service.name)
 
-    # --- the services
+    @property
+    def intake(self) -> Intake | None:
+        """The first gateway's."""
+        return self.intakes.get(self.gateways[0])
 
-    def start_fleet(self) -> None:
-        """Start every service of the fleet once."""
-        self.add("mt5-node", "mt5-node", self._mt5_node)
-        self.add("paper-node", "paper-node", self._paper_node)
-        self.add("risk-1", "risk", self._risk)
-        self.add("bridge-1", "bridge", self._bridge)
-        self.add("gateway", "gateway", self._gateway)
-        self.add("reconciler", "reconciler", self._reconciler)
-        if self.faults.has("two-risks"):
-            self.faults.fired["two-risks"] += 1
-            self.add("risk-2", "risk", self._risk)
-        if self.faults.has("two-bridges"):
-            self.faults.fired["two-bridges"] += 1
-            self.add("bridge-2", "bridge", self._bridge)
-
-    def _gateway(self, host: Host) -> None:
-        intake = self.intake = Intake(
-            fleet.access(), host.log, host.bus, host.clock, NullTelemetry(), metrics(), self._quiet
-        )
-        host.process.start(intake.watch_log())
-
-    def _risk(self, host: Host) -> None:
-        kept = self._kept("risk", host)
-        report = QuietReport()
-        self.reports.append(report)
-        runner = self.risks[host.process.name] = RiskRunner(
-            RiskPorts(
-                log=host.log,
-                bus=host.bus,
-                clock=host.clock,
-                entropy=host.cable.chance.fork("entropy"),
-                proposals=self.proposals.reader(),
-                report=report,
-                state=from_json(RiskState, kept[1]) if kept else RiskState(),
-            )
-        )
-        host.process.start(runner.run())
-
-    def _bridge(self, host: Host) -> None:
-        kept = self._kept("bridge", host)
-        around = Surroundings(
-            log=host.log,
-            bus=host.bus,
-            clock=host.clock,
-            writer=str(host.process),
-            telemetry=NullTelemetry(),
-            metrics=metrics(),
-            lines=QuietLines(self.witness.said),
-        )
-        bridge = self.bridges[host.process.name] = Bridge(
-            around,
-            self._nodes(host),
-            state=from_json(BridgeState, kept[1]) if kept else None,
-            after=kept[0] if kept else 0,
-        )
-        host.process.start(bridge.run())
-
-    def _kept(self, kind: str, host: Host) -> tuple[int, str] | None:
-        kept = self.snapshots.texts.get(kind)
-        if kept is None or not host.cable.chance.happens(0.5):
+    def kept(self, kind: str, state: type[T], host: Host, *, schema: int) -> Snapshot[T] | None:
+        if not host.cable.chance.happens(0.5):
             return None
-        self.faults.fired["stale-snapshot"] += 1
-        self.tell(f"{host.process} starts from a snapshot at {kept[0]}")
+        last = len(self.store.entries)
+        kept = self.snapshots.usable(kind, state, schema=schema, last=last)
+        if kept is not None:
+            self.tell(f"{host.process} starts from a snapshot at {kept.sequence}")
         return kept
 
     def take_snapshots(self) -> None:
         """Keep a snapshot of one copy of risk and of one bridge, as they are now."""
-        for runner in list(self.risks.values())[:1]:
-            self.snapshots.keep("risk", runner.state.sequence, runner.state)
+        for risk in list(self.risks.values())[:1]:
+            sequence = risk.state.sequence
+            self.snapshots.keep("risk", sequence, risk.state, schema=RISK_SCHEMA)
         for bridge in list(self.bridges.values())[:1]:
-            self.snapshots.keep("bridge", bridge.sequence, bridge.state)
-
-    def _nodes(self, host: Host) -> dict[str, SimNode]:
-        return {name: SimNode(site, host.cable) for name, site in self.sites.items()}
-
-    def _reconciler(self, host: Host) -> None:
-        reconciler = Reconciler(
-            log=host.log,
-            clock=host.clock,
-            ledger=self.ledger,
-            nodes=self._nodes(host),
-            compare_every_s=COMPARE_EVERY_S,
-        )
-        host.process.start(reconciler.run())
-
-    def _mt5_node(self, host: Host) -> None:
-        host.process.start(self._serve(host, fleet.MT5_NODE))
-
-    def _paper_node(self, host: Host) -> None:
-        host.process.start(self._serve(host, fleet.PAPER_NODE))
-
-    async def _serve(self, host: Host, node: str) -> None:
-        hops = []
-        for config in fleet.configs():
-            if config.node == node:
-                venue = await self._venue(host, config)
-                hop = self._hop(host, config.account, venue)
-                await hop.start()
-                hops.append(hop)
-        await host.process.gate()
-        self.sites[node].life = Life(host.process, LocalNode(hops, host.clock))
-
-    def _hop(self, host: Host, account: Account, venue: WitnessedVenue) -> LastHop:
-        journal = AsyncJournal(self.journals[account], SimDisk(host.cable))
-        entropy = host.cable.chance.fork(f"entropy/{account}")
-        return LastHop(account, venue, journal, host.clock, entropy, pace=PACE)
-
-    async def _venue(self, host: Host, config: AccountConfig) -> WitnessedVenue:
-        if config.node == fleet.PAPER_NODE:
-            paper = PaperVenue(
-                self.paper,
-                self.paper_store,
-                host.clock,
-                SimDisk(host.cable),
-                self.paper_faults,
-                tick_s=PAPER_TICK_S,
-            )
-            await paper.start()
-            return WitnessedVenue(paper, host.cable, self.witness, host.clock, self.paper_faults)
-        module = SimulatedTerminal(InProcessLink(self.desk, self.true_clock.now_ns))
-        expected = fleet.expected(config)
-
-        def connect() -> bool:
-            path = f"C:\\{config.account}"
-            return module.initialize(path, login=expected.login, password="demo")  # noqa: S106  # a simulated account
-
-        terminal = InlineTerminal(
-            module,
-            connect,
-            host.clock,
-            never_returns=CallNeverReturns,
-            patience_s=TERMINAL_PATIENCE_S,
-        )
-        venue = Mt5Venue(
-            config,
-            expected,
-            GatedTerminal(terminal, host.cable),
-            host.clock,
-            TUNING,
-        )
-        venue.remember(entry.order_id for entry in self.journals[config.account].unresolved())
-        return WitnessedVenue(venue, host.cable, self.witness, host.clock)
+            self.snapshots.keep("bridge", bridge.sequence, bridge.state, schema=BRIDGE_SCHEMA)

@@ -243,7 +243,7 @@ def _show_failure(failure: Failure) -> None:
 
 
 def _every_ablation(processes: int, out: Path | None, *, as_json: bool) -> None:
-    from argos_simulation.ablations import ABLATIONS
+    from argos_simulation.ablations import ABLATIONS, SHOWN_ELSEWHERE
     from argos_simulation.campaign import search, spread
     from argos_simulation.report import ablation_page
 
@@ -273,6 +273,8 @@ def _every_ablation(processes: int, out: Path | None, *, as_json: bool) -> None:
                 for each in ordered
             ],
         )
+        for name, why in SHOWN_ELSEWHERE.items():
+            show(f"{name}: {why}", "dim")
     if missed:
         raise Ended(Code.RED, f"nobody missed: {', '.join(missed)}")
 

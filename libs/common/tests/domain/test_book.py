@@ -341,6 +341,18 @@ def test_dust_that_cannot_be_closed_closes_the_trade() -> None:
     assert (story.book.trades, story.book.residual) == ({}, {EURUSD: D("0.005")})
 
 
+def test_dust_that_the_broker_closes_after_all_is_the_trades_own() -> None:
+    story = Story()
+    story.hold("0.005")
+    out = leg(2, close=True)
+    story.approve(out)
+    story.decline(out, "nothing_to_close")
+    stop_out = deal(None, "0.005", number="x", out=True)
+    assert story.book.attribute(stop_out) == (T1, "ticket", False)
+    story.deal(stop_out)
+    assert (story.book.trades, story.book.residual) == ({}, {})
+
+
 def test_an_entry_in_doubt_keeps_a_trade_open_that_an_exit_emptied() -> None:
     story = Story()
     story.hold()
@@ -399,6 +411,15 @@ def test_a_fill_names_the_position_before_its_deal_does() -> None:
     story.fill(story.claim(entry), "1", ref="p9")
     untagged = replace(deal(None, "1", ref="p9", number="x"), venue_order_id="")
     assert story.book.attribute(untagged) == (T1, "ticket", False)
+
+
+def test_a_nameless_close_of_a_position_that_two_trades_shared_is_the_one_that_still_holds() -> None:
+    story, second = Story(), TradeId("t2")
+    story.deal(deal(OrderId("a"), "1", ref="net"))
+    story.deal(deal(OrderId("b"), "2", ref="net"), second)
+    story.deal(deal(OrderId("c"), "1", ref="net", out=True))
+    stop_out = replace(deal(None, "2", ref="net", number="x", out=True), venue_order_id="")
+    assert story.book.attribute(stop_out) == (second, "ticket", False)
 
 
 def test_a_foreign_position_stays_foreign_after_it_ended() -> None:

@@ -403,6 +403,17 @@ def test_a_spot_exit_is_rounded_down_and_leaves_dust_behind() -> None:
     assert world.demo.book.residual == {EURUSD: D("0.005")}
 
 
+@pytest.mark.parametrize("kind", [AccountKind.HEDGING, AccountKind.NETTING])
+def test_a_whole_position_is_closed_as_it_is_although_the_step_has_changed(
+    kind: AccountKind,
+) -> None:
+    world = World(kind=kind)
+    world.says(verdict(opening("1")))
+    entry = world.submits().order_id
+    world.says(filled(entry, "0.005"), deal(entry, "0.005"), verdict(closing()))
+    assert world.submits().quantity == D("0.005")
+
+
 def test_a_netting_exit_never_exceeds_what_the_account_holds() -> None:
     world = World(kind=AccountKind.NETTING)
     world.opens("1")

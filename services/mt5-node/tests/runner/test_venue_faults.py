@@ -15,7 +15,7 @@ from argos_common.domain.side import Side
 from argos_common.domain.verdict import Effect
 from argos_common.lasthop.contract import NodeUnavailable
 from argos_mt5_node.runner.venue import Mt5Venue
-from argos_mt5_node.simulator.harness import NETTING
+from argos_mt5_node.simulator.harness import HEDGING, NETTING
 
 Maker = Callable[..., Submission]
 Asker = Callable[..., Question]
@@ -356,6 +356,25 @@ async def test_deals_are_watched_as_they_become_visible_stops_too(
     assert [deal.position_delta for deal in deals] == [Decimal("0.1"), Decimal("-0.1")]
     now_ns = inline.clock.now_ns()
     assert all(abs(now_ns - deal.venue_time_ns) < 60_000_000_000 for deal in deals)
+
+
+async def test_a_terminal_logged_in_to_another_account_shows_no_deals_of_it(
+    inline: Any, submission: Maker
+) -> None:
+    venue, path = inline.venue(), f"C:\\{HEDGING}"
+    watching = venue.watch()
+    async with asyncio.timeout(10):
+        while not getattr(await anext(watching), "ready", False):
+            pass
+        inline.desk.sessions[path].login = NETTING
+        await inline.venue(NETTING).place(submission())
+        looked: list[Any] = [await anext(watching) for _ in range(3)]
+        inline.desk.sessions[path].login = HEDGING
+        own = await venue.place(submission())
+        while not hasattr(looked[-1], "deal_id"):
+            looked.append(await anext(watching))
+    assert own.venue_position_id == looked[-1].venue_position_id
+    assert sum(hasattr(item, "deal_id") for item in looked) == 1
 
 
 async def test_what_is_given_up_is_over(inline: Any, submission: Maker) -> None:

@@ -178,7 +178,7 @@ class Book:
                 return self.orders[deal.order_id].trade_id, "tag", False
             if deal.order_id in self.remembered:
                 return self.remembered[deal.order_id], "tag", False
-        trade_id = self.position_trades.get(deal.venue_position_id)
+        trade_id = self._closed_by(deal) or self.position_trades.get(deal.venue_position_id)
         if trade_id is not None:
             known = self.trades.get(trade_id) or self.ended.get(trade_id)
             return trade_id, "ticket", known is not None and known.external
@@ -186,6 +186,19 @@ class Book:
             if deal.venue_order_id and order.venue_order_id == deal.venue_order_id:
                 return order.trade_id, "ticket", False
         return external_trade_id(self.account, deal.venue_position_id), "external", True
+
+    def _closed_by(self, deal: Deal) -> TradeId | None:
+        """The trade that a nameless deal closes: of those that hold its position the first it fits.
+
+        A netting account has one position per symbol, whichever trades it is made of.
+        """
+        held = {
+            trade.trade_id: trade.positions.get(deal.venue_position_id, Decimal(0))
+            for trade in self.trades.values()
+        }
+        closing = {key: size for key, size in held.items() if size * deal.position_delta < 0}
+        fitting = [key for key, size in closing.items() if abs(size) >= deal.quantity]
+        return next(iter([*fitting, *closing]), None)
 
     # --- folding
 
@@ -285,7 +298,10 @@ class Book:
             symbol=symbol,
             external=ended.external if ended else external,
             legs_used=ended.legs_used if ended else 0,
+            positions=dict(ended.left) if ended else {},
         )
+        if trade.position:
+            self._leave(trade.symbol, -trade.position)
         return trade
 
     def _claim(self, event: OrderSubmitting | OrderDeclined) -> OrderView:
@@ -348,17 +364,24 @@ class Book:
     def _let_go(self, trade: TradeView) -> None:
         del self.trades[trade.trade_id]
         if trade.position:
-            left = self.residual.get(trade.symbol, Decimal(0)) + trade.position
-            self.residual[trade.symbol] = left
+            self._leave(trade.symbol, trade.position)
         for view in trade.legs.values():
             for order_id in view.orders:
                 del self.orders[order_id]
                 self.remembered[order_id] = trade.trade_id
         self.ended[trade.trade_id] = EndedTrade(
-            strategy=trade.strategy, legs_used=trade.legs_used, external=trade.external
+            strategy=trade.strategy,
+            legs_used=trade.legs_used,
+            external=trade.external,
+            left=trade.positions,
         )
         _bound(self.remembered)
         _bound(self.ended)
+
+    def _leave(self, symbol: Symbol, quantity: Decimal) -> None:
+        left = self.residual.pop(symbol, Decimal(0)) + quantity
+        if left:
+            self.residual[symbol] = left
 
     def _remember_position(self, venue_position_id: str, trade_id: TradeId) -> None:
         self.position_trades.pop(venue_position_id, None)

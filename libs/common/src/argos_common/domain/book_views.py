@@ -112,8 +112,12 @@ class TradeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedTrade:
-    """What must not be forgotten of a trade that ended, should a late fill wake it."""
+    """What must not be forgotten of a trade that ended, should a late fill wake it.
+
+    `left`: what it still held, as dust; it is the trade's again once the trade is woken.
+    """
 
     strategy: Strategy
     legs_used: int
     external: bool = False
+    left: dict[str, Decimal] = field(default_factory=dict)

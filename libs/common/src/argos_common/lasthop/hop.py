@@ -259,6 +259,9 @@ class LastHop:
             # True, though not on record. Whoever asked is content and asks no more, so it is kept
             # here later; till then a repeat is answered IN_DOUBT and the id blocks its symbol.
             self._unkept[order_id] = outcome
+            if outcome.result is Result.REFUSED:
+                # Else a crash would leave an id unresolved that nobody asks for any more.
+                return in_doubt(order_id, "not_kept", "the venue refused, but that is not on record")
             return outcome
 
     async def _keep_answer(self, outcome: Outcome) -> Outcome:

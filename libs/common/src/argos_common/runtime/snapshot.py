@@ -43,20 +43,12 @@ def save_snapshot(
 
     `schema` counts up when the state's shape or meaning changes. Raises OurMistake.
     """
-    # Keys keep their order: a state may mean something by it (oldest first), and a restart must
-    # equal a re-read. So this is not the codec's canonical text.
-    body = json.dumps(to_plain(state), separators=(",", ":"), ensure_ascii=False)
-    header = {
-        "generation": generation,
-        "sequence": sequence,
-        "schema": schema,
-        "sha256": hashlib.sha256(body.encode()).hexdigest(),
-    }
+    text = snapshot_text(state, generation=generation, sequence=sequence, schema=schema)
     fresh = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with fresh.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(header, sort_keys=True) + "\n" + body + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
@@ -68,6 +60,20 @@ def save_snapshot(
         ) from None
 
 
+def snapshot_text(state: object, *, generation: str, sequence: int, schema: int) -> str:
+    """What a snapshot's file holds: a line of what it is, with a checksum, and the state."""
+    # Keys keep their order: a state may mean something by it (oldest first), and a restart must
+    # equal a re-read. So this is not the codec's canonical text.
+    body = json.dumps(to_plain(state), separators=(",", ":"), ensure_ascii=False)
+    header = {
+        "generation": generation,
+        "sequence": sequence,
+        "schema": schema,
+        "sha256": hashlib.sha256(body.encode()).hexdigest(),
+    }
+    return json.dumps(header, sort_keys=True) + "\n" + body + "\n"
+
+
 def load_snapshot(
     path: Path, kind: type[T], *, generation: str, schema: int, last_sequence: int
 ) -> Snapshot[T] | Unusable:
@@ -77,9 +83,18 @@ def load_snapshot(
     except FileNotFoundError:
         return Unusable()
     except UnicodeDecodeError:
-        return _unusable(path, "is damaged or incomplete")
+        return _unusable(path.name, "is damaged or incomplete")
     except OSError as error:
-        return _unusable(path, f"cannot be read ({error.strerror})")
+        return _unusable(path.name, f"cannot be read ({error.strerror})")
+    return read_snapshot(
+        text, kind, name=path.name, generation=generation, schema=schema, last_sequence=last_sequence
+    )
+
+
+def read_snapshot(  # what it must be, each by its name
+    text: str, kind: type[T], *, name: str, generation: str, schema: int, last_sequence: int
+) -> Snapshot[T] | Unusable:
+    """The snapshot in a file's text; `name` is the file's, for the sentence."""
     first, _, body = text.partition("\n")
     body = body.removesuffix("\n")
     try:
@@ -87,22 +102,22 @@ def load_snapshot(
         found = (header["generation"], int(header["schema"]), int(header["sequence"]))
         checksum = header["sha256"]
     except (ValueError, KeyError, TypeError):
-        return _unusable(path, "has no readable header")
+        return _unusable(name, "has no readable header")
     if hashlib.sha256(body.encode()).hexdigest() != checksum:
-        return _unusable(path, "is damaged or incomplete")
+        return _unusable(name, "is damaged or incomplete")
     if found[0] != generation:
-        return _unusable(path, f"is of log generation {found[0]}, not {generation}")
+        return _unusable(name, f"is of log generation {found[0]}, not {generation}")
     if found[1] != schema:
-        return _unusable(path, f"has schema {found[1]}, this program writes {schema}")
-    check_reaches(last_sequence, found[2], f"the snapshot {path.name}")
+        return _unusable(name, f"has schema {found[1]}, this program writes {schema}")
+    check_reaches(last_sequence, found[2], f"the snapshot {name}")
     try:
         return Snapshot(found[2], from_json(kind, body))
     except WireError as error:
-        return _unusable(path, f"holds something else ({error})")
+        return _unusable(name, f"holds something else ({error})")
 
 
-def _unusable(path: Path, why: str) -> Unusable:
-    return Unusable(f"the snapshot {path.name} {why}: it is ignored and the log is read again")
+def _unusable(name: str, why: str) -> Unusable:
+    return Unusable(f"the snapshot {name} {why}: it is ignored and the log is read again")
 
 
 def _sync_folder(folder: Path) -> None:

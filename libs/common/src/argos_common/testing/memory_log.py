@@ -72,6 +72,7 @@ class MemoryStore:
         self.generation = generation
         self.replicas = replicas
         self.capacity_bytes = capacity_bytes
+        self.replicas = 1
         self.used_bytes = 0
         self.entries: list[Entry] = []
         self._clock = clock
@@ -129,7 +130,9 @@ class MemoryStore:
         self.used_bytes += _size(entry.subject, entry.data)
 
     def _single(self, append: Append) -> Answer | None:
-        """As one replica does: the condition first, then the id."""
+        """One replica looks at the condition first, then at the id; three the other way round."""
+        if self.replicas > 1 and self._known(append.once_id):
+            return Exists()
         if not self._holds(append):
             return Exists() if isinstance(append.condition, CreateOnce) else Stale()
         return Exists() if self._known(append.once_id) else None

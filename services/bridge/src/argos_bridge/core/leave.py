@@ -115,11 +115,16 @@ def _targets(
     if not view.leg.close_all:
         left = view.leg.quantity - state.book.filled(view) - sum(asked.values(), ZERO)
     targets = []
+    spot = state.config is not None and state.config.kind is AccountKind.SPOT
     for ref, held in _held(state, trade):
         if held == 0 or (left is not None and held * view.leg.side.sign >= 0):
             continue
         free = abs(held) - asked.get(ref, ZERO)
-        quantity = _tradable(state, view, moment, free if left is None else min(left, free))
+        if left is None and not spot:
+            # A whole position is closed as it is: the venue may have changed its step since.
+            quantity = _at_most(view, moment, free)
+        else:
+            quantity = _tradable(state, view, moment, free if left is None else min(left, free))
         if quantity > 0:
             targets.append(_Target(ref, Side.SELL if held > 0 else Side.BUY, quantity))
             left = None if left is None else left - quantity
@@ -158,7 +163,13 @@ def _tradable(state: AccountState, view: LegView, moment: Moment, quantity: Deci
     spot = state.config is not None and state.config.kind is AccountKind.SPOT
     if spot and quantity < found.quantity_min:
         return ZERO
-    return min(quantity, found.quantity_max) if found.quantity_max > 0 else quantity
+    return _at_most(view, moment, quantity)
+
+
+def _at_most(view: LegView, moment: Moment, quantity: Decimal) -> Decimal:
+    """No more than one order may be of."""
+    found = instrument(view, moment)
+    return min(quantity, found.quantity_max) if found and found.quantity_max > 0 else quantity
 
 
 def _first_target(

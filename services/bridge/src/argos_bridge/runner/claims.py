@@ -56,9 +56,7 @@ class Claims:
             step = next_step(desk.state, moment, may_submit=may_submit)
             match step:
                 case Wait():
-                    until_ns = step.until_ns
-                    span_ns = None if until_ns is None else until_ns - moment.now_ns
-                    await desk.claims_wake.wait(span_ns)
+                    await desk.claims_wake.wait_until(step.until_ns)
                 case Decline():
                     await self._decline(step.event)
                 case Submit():

@@ -8,6 +8,8 @@ from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.clock import Clock
 
 _SHORTEST_NS = 1_000_000
+LOOK_AGAIN_NS = 5 * NS_PER_S
+"""Who waits for a time of the wall clock looks this often: the clock may be set meanwhile."""
 
 
 class Wake:
@@ -29,6 +31,13 @@ class Wake:
 
     def ring(self) -> None:
         self._event.set()
+
+    async def wait_until(self, at_ns: int | None) -> None:
+        """Until it rings, or the wall clock may show `at_ns`."""
+        if at_ns is None:
+            await self.wait()
+        else:
+            await self.wait(min(at_ns - self._clock.now_ns(), LOOK_AGAIN_NS))
 
     async def wait(self, span_ns: int | None = None) -> None:
         """Until it rings, at the latest when the span is over."""

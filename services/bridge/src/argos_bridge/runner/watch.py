@@ -49,7 +49,7 @@ class Watch:
                     await desk.propose(event.order_id, event)
                     proposed = True
             if not proposed:
-                await desk.watch_wake.wait(None if next_ns is None else next_ns - now_ns)
+                await desk.watch_wake.wait_until(next_ns)
 
     async def doubts(self) -> None:
         """Ask the node about every order in doubt until evidence ends it."""

@@ -56,6 +56,14 @@ def guards(expected: Expected) -> tuple[Call, Call]:
     return Call("terminal_info", must=_TERMINAL_MUST), Call("account_info", must=account)
 
 
+def whose(expected: Expected) -> Call:
+    """A read that stops whatever stands behind it on another account than the configured one."""
+    must: dict[str, tuple[Scalar, ...]] = {"login": (expected.login,)}
+    if expected.server:
+        must["server"] = (expected.server,)
+    return Call("account_info", must=must)
+
+
 def why_not(terminal: Row | None, account: Row | None, expected: Expected) -> str:
     """Why no order can be placed now, in one sentence; empty if it can."""
     return terminal_barred(terminal) or account_barred(account, expected)

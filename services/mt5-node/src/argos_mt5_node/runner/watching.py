@@ -17,6 +17,7 @@ from argos_common.runtime.clock import Clock
 
 from argos_mt5_node.core import server_time
 from argos_mt5_node.core.calls import Call, Row
+from argos_mt5_node.core.standing import whose
 from argos_mt5_node.core.translate import deal_of, is_trade
 from argos_mt5_node.ports import CallLost, Terminal, TerminalDown
 from argos_mt5_node.runner.readings import Readings
@@ -102,13 +103,14 @@ class Watching:
         looks = () if looked else self._readings.look()
         calls = list(looks)
         if knows_clock:
-            calls.append(self._history(now_ns))
+            # Somebody may have logged the terminal in to another account: its deals are not ours.
+            calls += (whose(self._readings.expected), self._history(now_ns))
         answers = await self._terminal.ask(*calls)
         if looks:
             self._readings.take(answers[: len(looks)], self._terminal.life)
             self._looked_ns = now_ns
         offset_ns = self._readings.offset_ns
-        rows = answers[-1].rows if len(answers) > len(looks) else None
+        rows = answers[-1].rows if len(answers) == len(looks) + 2 else None
         if rows is None or offset_ns is None:
             return []
         return self._new(rows, offset_ns)
