@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argos_common.domain.ids import Account
+from argos_common.domain.ids import Account, OrderId
 from argos_common.domain.node import Submission
 from argos_common.lasthop.client import NodeClient
 from argos_common.lasthop.contract import Node, NodeUnavailable
@@ -109,7 +109,9 @@ risk_percent_max = 2
 class NobodyLooks:
     """Implements `PlaceWitness`."""
 
-    def placing(self, submission: Submission) -> None: ...
+    def placing(self, submission: Submission, process: Process, node_now_ns: int) -> None: ...
+
+    def placed(self, order_id: OrderId) -> None: ...
 
 
 @dataclass(slots=True)
@@ -152,7 +154,7 @@ class SimStage:
         self.kill()
         cable = self._cable("node")
         clock = HostClock(START_NS, 0, cable.process)
-        venue = WitnessedVenue(await self.make_venue(self, cable), cable, NobodyLooks())
+        venue = WitnessedVenue(await self.make_venue(self, cable), cable, NobodyLooks(), clock)
         journal = AsyncJournal(self.journal, SimDisk(cable))
         hop = LastHop(self.account, venue, journal, clock, cable.chance)
         await hop.start()

@@ -413,7 +413,9 @@ def test_a_fill_names_the_position_before_its_deal_does() -> None:
     assert story.book.attribute(untagged) == (T1, "ticket", False)
 
 
-def test_a_nameless_close_of_a_position_that_two_trades_shared_is_the_one_that_still_holds() -> None:
+def test_a_nameless_close_of_a_position_that_two_trades_shared_is_the_one_that_still_holds() -> (
+    None
+):
     story, second = Story(), TradeId("t2")
     story.deal(deal(OrderId("a"), "1", ref="net"))
     story.deal(deal(OrderId("b"), "2", ref="net"), second)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from argos_bridge.runner.wake import LOOK_AGAIN_NS, Wake
 from argos_common.domain.times import NS_PER_S
 
@@ -24,7 +26,9 @@ class _Clock:
 
 async def test_who_waits_for_an_hour_of_the_wall_clock_looks_at_it_again_in_seconds() -> None:
     clock = _Clock()
-    wake = Wake(clock)
-    await wake.wait_until(clock.now_ns() + 3600 * NS_PER_S)
-    await wake.wait_until(clock.now_ns() + NS_PER_S)
+    async with asyncio.TaskGroup() as group:
+        wake = Wake(clock, group)
+        for seconds in (3600, 1):
+            wake.arm()
+            await wake.wait_until(clock.now_ns() + seconds * NS_PER_S)
     assert clock.slept == [LOOK_AGAIN_NS / NS_PER_S, 1.0]

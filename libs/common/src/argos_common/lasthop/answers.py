@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from argos_common.domain.ids import OrderId
-from argos_common.domain.node import Evidence, Journaled, Outcome, Result
+from argos_common.domain.node import Evidence, Journaled, Outcome, Result, Seal
 from argos_common.domain.order import Hops, RefusalClass
 from argos_common.lasthop.contract import in_doubt
 from argos_common.lasthop.gates import Refusal
@@ -116,4 +116,23 @@ def with_record(evidence: Evidence, entry: Entry | None, *, running: bool) -> Ev
         venue_position_id=outcome.venue_position_id,
         filled_quantity=outcome.filled_quantity,
         average_price=outcome.average_price,
+    )
+
+
+def refusal_not_kept(order_id: OrderId) -> Outcome:
+    """The venue refused, but the journal could not keep that."""
+    return in_doubt(order_id, "not_kept", "the venue refused, but that is not on record")
+
+
+def seal_of(
+    order_id: OrderId,
+    at_ns: int,
+    *,
+    sealed: bool = False,
+    never_sent: bool = False,
+    sentence: str = "",
+) -> Seal:
+    """What a node says of an id it was asked to seal; unless `sealed`, why it could not."""
+    return Seal(
+        order_id=order_id, sealed=sealed, never_sent=never_sent, at_ns=at_ns, sentence=sentence
     )

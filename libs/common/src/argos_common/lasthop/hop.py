@@ -261,16 +261,13 @@ class LastHop:
             self._unkept[order_id] = outcome
             if outcome.result is Result.REFUSED:
                 # Else a crash would leave an id unresolved that nobody asks for any more.
-                return in_doubt(order_id, "not_kept", "the venue refused, but that is not on record")
+                return answers.refusal_not_kept(order_id)
             return outcome
 
     async def _keep_answer(self, outcome: Outcome) -> Outcome:
         """The answer on record from now on, which is this one unless there was one before."""
-        kept = await self._journal.answer(
-            outcome,
-            positions=self._kind is AccountKind.HEDGING,
-            now_ns=self._clock.now_ns(),
-        )
+        positions, now_ns = self._kind is AccountKind.HEDGING, self._clock.now_ns()
+        kept = await self._journal.answer(outcome, positions=positions, now_ns=now_ns)
         if not kept.entry.unresolved:
             self._unresolved.pop(outcome.order_id, None)
         return outcome if kept.fresh else answers.on_record(kept.entry)
@@ -330,35 +327,32 @@ class LastHop:
             entry = await self._journal.entry(order_id) or entry
         if entry.state is Journaled.SENDING:
             if not await self._venue.abandon(order_id):
-                return self._seal(order_id, sentence="the call to the venue may still be running")
+                return answers.seal_of(
+                    order_id,
+                    self._clock.now_ns(),
+                    sentence="the call to the venue may still be running",
+                )
             entry = (await self._journal.returned(order_id, now_ns=self._clock.now_ns())).entry
             if not entry.unresolved:
                 self._unresolved.pop(order_id, None)
         match entry.state:
             case Journaled.SEALED | Journaled.REFUSED:
-                return self._seal(order_id, sealed=True, never_sent=True)
+                return answers.seal_of(order_id, self._clock.now_ns(), sealed=True, never_sent=True)
             case Journaled.ANSWERED:
-                return self._seal(order_id, sealed=True, sentence="the venue answered it")
+                return answers.seal_of(
+                    order_id, self._clock.now_ns(), sealed=True, sentence="the venue answered it"
+                )
             case Journaled.SENDING:
-                return self._seal(order_id, sealed=True, sentence="sent, and the call is over")
+                return answers.seal_of(
+                    order_id,
+                    self._clock.now_ns(),
+                    sealed=True,
+                    sentence="sent, and the call is over",
+                )
             case Journaled.NOTHING:
-                return self._seal(order_id, sentence="the journal did not keep the seal")
-
-    def _seal(
-        self,
-        order_id: OrderId,
-        *,
-        sealed: bool = False,
-        never_sent: bool = False,
-        sentence: str = "",
-    ) -> Seal:
-        return Seal(
-            order_id=order_id,
-            sealed=sealed,
-            never_sent=never_sent,
-            at_ns=self._clock.now_ns(),
-            sentence=sentence,
-        )
+                return answers.seal_of(
+                    order_id, self._clock.now_ns(), sentence="the journal did not keep the seal"
+                )
 
     # Epoch and leases.
 

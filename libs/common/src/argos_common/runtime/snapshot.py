@@ -87,7 +87,12 @@ def load_snapshot(
     except OSError as error:
         return _unusable(path.name, f"cannot be read ({error.strerror})")
     return read_snapshot(
-        text, kind, name=path.name, generation=generation, schema=schema, last_sequence=last_sequence
+        text,
+        kind,
+        name=path.name,
+        generation=generation,
+        schema=schema,
+        last_sequence=last_sequence,
     )
 
 
