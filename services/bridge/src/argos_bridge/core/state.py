@@ -44,7 +44,7 @@ from argos_common.domain.venue import DealEntry, DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.wire.subjects import PREFIX
 
-SCHEMA = 4
+SCHEMA = 5
 LegKey = tuple[TradeId, int]
 ReadConfig = Callable[[str], AccountConfig | None]
 

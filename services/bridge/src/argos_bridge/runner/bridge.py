@@ -26,7 +26,7 @@ from argos_bridge.runner.session import Session
 from argos_bridge.runner.watch import Watch
 
 _DRAIN_LOOK_S = 0.02
-IGNORED = tuple(f"{subjects.PREFIX}{kind}." for kind in ("signal", "intake", "reconcile", "alert"))
+IGNORED = tuple(f"{subjects.PREFIX}{kind}." for kind in ("signal", "intake", "alert"))
 """Of these no account's state is made: a bridge acts on verdicts, not on what led to them."""
 
 
