@@ -275,6 +275,10 @@ class FakeNode:
 
     async def _tell(self, made: Deal) -> None:
         await self.clock.sleep(self.deal_lag_s)
+        self.shows(made)
+
+    def shows(self, made: Deal) -> None:
+        """A deal becomes visible."""
         for listener in self._listeners:
             listener.put_nowait(made)
 

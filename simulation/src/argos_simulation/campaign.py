@@ -17,7 +17,7 @@ from argos_simulation.simulate import Outcome, simulate
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-MINUTES = 1.0
+MINUTES = 0.5
 _QUEUED = 4
 """Jobs per process that wait for it."""
 

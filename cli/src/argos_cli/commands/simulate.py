@@ -35,7 +35,7 @@ def simulate(  # noqa: PLR0913  # one argument per option
     faults: Annotated[
         str, typer.Option(help="Only these faults, comma-separated; `none` for a calm day.")
     ] = "",
-    minutes: Annotated[float, typer.Option(help="Virtual minutes before faults heal.")] = 1.0,
+    minutes: Annotated[float, typer.Option(help="Virtual minutes before faults heal.")] = 0.5,
     without: Annotated[str, typer.Option(help="Take this safeguard away; see --list.")] = "",
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Take every safeguard away, one at a time.")

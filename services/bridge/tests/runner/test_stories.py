@@ -15,7 +15,7 @@ from argos_common.domain.order import (
     OrderSubmitting,
 )
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyKind, DiscrepancyResolved
-from argos_common.domain.venue import DealRecorded, NodeConfirmed
+from argos_common.domain.venue import DealReason, DealRecorded, NodeConfirmed
 from argos_common.runtime.log import Answer, Append, CreateOnce, Mine, Unknown
 from argos_common.wire import subjects
 
@@ -29,6 +29,7 @@ from services.bridge.tests.bridge_kit import (
     applied,
     closing,
     config,
+    deal,
     kill,
     oid,
     opening,
@@ -315,6 +316,20 @@ async def test_a_deal_of_an_order_not_folded_yet_is_not_taken_for_somebody_elses
     (dealt,) = fleet.events(DealRecorded)
     assert isinstance(dealt, DealRecorded)
     assert (dealt.trade_id, dealt.how, dealt.external) == (T1, "tag", False)
+
+
+async def test_the_end_of_a_position_that_shows_before_its_beginning_is_the_trades_own(
+    fleet: Fleet,
+) -> None:
+    fleet.node.script, fleet.node.deal_lag_s, fleet.node.blind = ["lost"], 1, True
+    await fleet.says(verdict(opening()))
+    await fleet.clock.run(0.5, until=lambda: bool(fleet.node.executed))
+    position = fleet.node.executed[oid()].venue_position_id
+    stopped = deal(None, position=position, number="9", out=True).deal
+    fleet.node.shows(replace(stopped, reason=DealReason.STOP_LOSS, venue_order_id="9"))
+    await fleet.clock.run(20, until=lambda: len(fleet.events(DealRecorded)) == 2)
+    dealt = [each for each in fleet.events(DealRecorded) if isinstance(each, DealRecorded)]
+    assert [(each.deal.entry.name, each.trade_id) for each in dealt] == [("IN", T1), ("OUT", T1)]
 
 
 async def test_an_order_event_that_cannot_be_read_does_not_stop_the_order(fleet: Fleet) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from argos_common.domain.ids import OrderId
+from argos_common.domain.ids import OrderId, Symbol
 from argos_common.domain.venue import Deal, DealEntry, DealRecorded
 
 from argos_bridge.core.state import AccountState
@@ -37,13 +37,21 @@ def _order_of(state: AccountState, venue_order_id: str) -> OrderId | None:
 
 
 def may_be_ours(state: AccountState, deal: Deal) -> bool:
-    """Whether a deal that nothing attributes could belong to an order without outcome.
+    """Whether a deal that nothing attributes could belong to an order of which more is to come.
 
-    Then its answer, which names the venue's order and position, is worth a short wait.
+    The answer of one without outcome, or a deal of one that is owed some, names the venue's order
+    and position: that is worth a short wait.
     """
-    if deal.entry is DealEntry.BALANCE or deal.symbol not in state.unresolved.values():
+    if deal.entry is DealEntry.BALANCE or not _more_to_come(state, deal.symbol):
         return False
     return state.book.attribute(deal)[1] == "external"
+
+
+def _more_to_come(state: AccountState, symbol: Symbol) -> bool:
+    return symbol in state.unresolved.values() or any(
+        order.owed and order.submitting is not None and order.submitting.symbol == symbol
+        for order in state.book.orders.values()
+    )
 
 
 def owed_since_ns(state: AccountState, now_ns: int) -> int | None:

@@ -64,13 +64,22 @@ class Session:
             if not self._deals:
                 await desk.deals_wake.wait()
                 continue
-            deal = self._deals[0]
+            deal = self._next()
             if not await self._looked_up(deal):
                 continue
-            await self._await_answer(deal)
+            if not await self._waited(deal):
+                continue
             event = recorded(desk.state, deal, desk.clock.now_ns())
             if await self._record(event):
-                self._deals.popleft()
+                self._deals.remove(deal)
+
+    def _next(self) -> Deal:
+        """The oldest deal, but one that nothing attributes gives way to those that may say whose.
+
+        A venue may show the end of a position before its beginning.
+        """
+        known = (deal for deal in self._deals if not may_be_ours(self._desk.state, deal))
+        return next(known, self._deals[0])
 
     async def _record(self, event: DealRecorded) -> bool:
         """Put it on record. What the venue or a person did is a trace of its own, with a link.
@@ -147,23 +156,30 @@ class Session:
 
         Another bridge may have claimed its order, and this one not have folded that yet.
         """
-        desk = self._desk
-        if desk.state.book.attribute(deal)[1] != "external" or await desk.proposer.catch_up():
+        desk, how = self._desk, self._desk.state.book.attribute(deal)[1]
+        known = how == "tag" or (how != "external" and deal.order_id is None)
+        if known or await desk.proposer.catch_up():
             return True
         await desk.clock.sleep(AGAIN_S)
         return False
 
-    async def _await_answer(self, deal: Deal) -> None:
-        """A deal nothing attributes may come before the answer that does: wait, but not long."""
+    async def _waited(self, deal: Deal) -> bool:
+        """A deal nothing attributes may come before the answer that does: wait, but not long.
+
+        False if another deal came meanwhile that goes first.
+        """
         desk = self._desk
         grace_ns = desk.state.config.doubt_grace_ns if desk.state.config else 0
         until_ns = desk.clock.monotonic_ns() + grace_ns
         while may_be_ours(desk.state, deal):
             left_ns = until_ns - desk.clock.monotonic_ns()
             if left_ns <= 0:
-                return
+                break
             desk.deals_wake.arm()
             await desk.deals_wake.wait(left_ns)
+            if self._next() is not deal:
+                return False
+        return True
 
     async def _publish(self, facts: AccountFacts) -> None:
         self._desk.facts = facts
