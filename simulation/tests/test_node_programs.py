@@ -326,7 +326,7 @@ def compare(
     runs = count(1)
     with asyncio.Runner() as runner:
 
-        @examples(count_of)
+        @examples(count_of, dear=True)
         @given(programs(faults=faults))
         def same(program: list[Step]) -> None:
             run_id = f"run-{next(runs)}"

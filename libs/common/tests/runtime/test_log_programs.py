@@ -39,7 +39,7 @@ def test_one_real_server_answers_as_the_log_in_memory(tmp_path: Path) -> None:
         server = runner.run(running.__aenter__())
         numbers = count(1)
 
-        @examples(12)
+        @examples(12, dear=True)
         @given(programs(restarts=True))
         def agrees(program: list[Step]) -> None:
             runner.run(judge(server, f"g{next(numbers)}", program))
@@ -60,7 +60,7 @@ def test_three_real_servers_answer_as_the_log_in_memory(tmp_path: Path) -> None:
         cluster = runner.run(start_cluster(tmp_path))
         numbers = count(1)
 
-        @examples(10)
+        @examples(10, dear=True)
         @given(programs(restarts=False))
         def agrees(program: list[Step]) -> None:
             runner.run(judge(cluster, f"g{next(numbers)}", program))

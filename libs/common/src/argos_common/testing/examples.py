@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 VARIABLE = "ARGOS_EXAMPLES"
 
 
-def examples(count: int) -> settings:
-    """`count` examples that never change, or `ARGOS_EXAMPLES` times as many new ones."""
+def examples(count: int, *, dear: bool = False) -> settings:
+    """`count` examples that never change, or `ARGOS_EXAMPLES` times as many new ones.
+
+    `dear`: each takes real processes and seconds, so in the gate what fails is shown as it was found,
+    and shrunk only when `ARGOS_EXAMPLES` asks for it.
+    """
     times = int(os.environ.get(VARIABLE, "0") or 0)
     return settings(
         max_examples=count * max(times, 1),
@@ -24,4 +28,5 @@ def examples(count: int) -> settings:
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        phases=[each for each in Phase if times or not dear or each is not Phase.shrink],
     )

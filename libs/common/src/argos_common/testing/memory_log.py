@@ -3,8 +3,8 @@
 `MemoryLog(clock)` is a writer and reader on a store of its own; `another()` is a second one on the
 same store, with its own faults. `replicas` says which real log it stands for: where a stale
 condition meets a once-only id that is on record, one replica looks at the condition first and three
-look at the id first (in a batch the id comes first in both). Nothing here waits, draws or reads a clock of its own, so the same
-calls give the same log.
+look at the id first (in a batch the id comes first in both). Nothing here waits, draws or reads a
+clock of its own, so the same calls give the same log.
 
 Faults are used up in the order they were asked for, one per append or batch:
 
@@ -72,7 +72,6 @@ class MemoryStore:
         self.generation = generation
         self.replicas = replicas
         self.capacity_bytes = capacity_bytes
-        self.replicas = 1
         self.used_bytes = 0
         self.entries: list[Entry] = []
         self._clock = clock
@@ -130,9 +129,7 @@ class MemoryStore:
         self.used_bytes += _size(entry.subject, entry.data)
 
     def _single(self, append: Append) -> Answer | None:
-        """One replica looks at the condition first, then at the id; three the other way round."""
-        if self.replicas > 1 and self._known(append.once_id):
-            return Exists()
+        """As one replica does: the condition first, then the id."""
         if not self._holds(append):
             return Exists() if isinstance(append.condition, CreateOnce) else Stale()
         return Exists() if self._known(append.once_id) else None
