@@ -13,11 +13,12 @@ from typing import TypeVar
 from argos_simulation.ablations import ABLATIONS, ablation, without
 from argos_simulation.cut import WHOLE, Cut
 from argos_simulation.faults import NAMES
-from argos_simulation.simulate import Outcome, simulate
+from argos_simulation.simulate import ALERTS_MOST, DEFAULT_MINUTES, Outcome, simulate
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-MINUTES = 0.5
+ALERTS_MANY = 30
+"""For a seed that has to meet one thing soon: an ablation, or a seed found when all were so large."""
 _QUEUED = 4
 """Jobs per process that wait for it."""
 
@@ -27,12 +28,13 @@ class Run:
     """One run, whole: what decides every byte of it.
 
     `faults`: the seed draws among these; None: among all, or just those that show what `without`
-    takes away. `minutes`: virtual, until faults heal.
+    takes away. `minutes`: virtual, until faults heal. `alerts_most`: it sends half to all of it.
     """
 
     seed: int
     faults: tuple[str, ...] | None = None
-    minutes: float = MINUTES
+    minutes: float = DEFAULT_MINUTES
+    alerts_most: int = ALERTS_MOST
     without: str = ""
     cut: Cut = WHOLE
 
@@ -40,6 +42,8 @@ class Run:
     def again(self) -> str:
         """The command that plays it again."""
         said = [f"argos simulate --from {self.seed} --seeds 1 --minutes {self.minutes:g}"]
+        if self.alerts_most != ALERTS_MOST:
+            said.append(f"--alerts-most {self.alerts_most}")
         if self.faults is not None:
             said.append(f"--faults {','.join(self.faults) or 'none'}")
         if self.without:
@@ -55,6 +59,7 @@ def play(run: Run, *, story: bool = True, until: Container[int] = ()) -> Outcome
             run.seed,
             allowed=NAMES if run.faults is None else run.faults,
             minutes=run.minutes,
+            alerts_most=run.alerts_most,
             intensity=ablation(run.without).faults if own else None,
             cut=run.cut,
             story=story,
@@ -86,7 +91,7 @@ def search(name: str, first: int = 1) -> Search:
     tried = 0
     for seed in range(first, first + missing.seeds):
         tried += 1
-        run = Run(seed=seed, minutes=missing.minutes, without=name)
+        run = Run(seed=seed, minutes=missing.minutes, alerts_most=ALERTS_MANY, without=name)
         outcome = play(run, story=False, until=missing.violates)
         numbers = sorted({each.number for each in outcome.violations})
         if not set(missing.violates).isdisjoint(numbers):

@@ -212,8 +212,8 @@ class BadDays:
         sessions = self.world.desk.sessions
         path = fleet.terminal_path(chance.one_of(tuple(fleet.LOGINS)))
         session = sessions.get(path)
-        if session is None:
-            return
+        if session is None or session.login is None:
+            return  # nobody is logged in that could be logged out
         own = session.login
         session.login = next(login for login in fleet.LOGINS.values() if login != own)
         await self.for_a_while(chance)

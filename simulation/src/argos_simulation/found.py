@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
-from argos_simulation.campaign import MINUTES, Run
+from argos_simulation.campaign import ALERTS_MANY, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,8 @@ def found_seeds() -> tuple[Found, ...]:
         Found(
             run=Run(
                 seed=row["seed"],
-                minutes=row.get("minutes", MINUTES),
+                minutes=row["minutes"],
+                alerts_most=row.get("alerts_most", ALERTS_MANY),
                 faults=tuple(row["faults"]) if "faults" in row else None,
             ),
             showed=row["showed"],

@@ -8,10 +8,8 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from multiprocessing import get_context
 from unittest.mock import patch
 
 from argos_common.wire import codec
@@ -30,7 +28,9 @@ from argos_simulation.workload import Operator, Sender, alerts
 from argos_simulation.world import World
 
 REST_S = 400.0
-DEFAULT_MINUTES = 0.5
+DEFAULT_MINUTES = 0.4
+ALERTS_MOST = 12
+"""A seed sends half as many to so many: small seeds, and many of them, meet more than few large."""
 LOOK_S = 1.0
 STILL_LOOKS = 3
 
@@ -63,12 +63,13 @@ def simulate(
     *,
     allowed: Sequence[str] = NAMES,
     minutes: float = DEFAULT_MINUTES,
+    alerts_most: int = ALERTS_MOST,
     story: bool = True,
     intensity: Mapping[str, float] | None = None,
     cut: Cut = WHOLE,
     until: Container[int] = (),
 ) -> Outcome:
-    """Run one seed. The same seed, faults and minutes give the same bytes.
+    """Run one seed. The same seed, faults, minutes and `alerts_most` give the same bytes.
 
     `intensity`: exactly these faults, this strong, instead of a draw. `until`: invariants of which
     the first violation ends it; an ablation asks for no more. `cut` leaves out parts of what was drawn.
@@ -85,6 +86,7 @@ def simulate(
                     seed,
                     tuple(allowed),
                     minutes,
+                    alerts_most,
                     intensity=intensity,
                     cut=cut,
                     story=story,
@@ -99,6 +101,7 @@ async def _simulate(
     seed: int,
     allowed: tuple[str, ...],
     minutes: float,
+    alerts_most: int,
     *,
     intensity: Mapping[str, float] | None,
     cut: Cut,
@@ -124,7 +127,7 @@ async def _simulate(
     operator, sender = Operator(world), Sender(world)
     days = BadDays(world, sender)
     burst = faults.has("alert-burst") and faults.fire("alert-burst")
-    planned = alerts(seed, chance.fork("alerts"), span_s, burst=burst)
+    planned = alerts(seed, chance.fork("alerts"), span_s, alerts_most, burst=burst)
     sent = [each for at, each in enumerate(planned) if cut.alerts is None or at in cut.alerts]
     work = [sender.send(alert) for alert in sent]
     work += [operator.run([alert.at_s for alert in planned]), operator.limits(span_s)]
@@ -223,23 +226,3 @@ def _let_go(loop: VirtualLoop) -> None:
 
 async def _settle(tasks: Iterable[asyncio.Task[object]]) -> None:
     await asyncio.wait(list(tasks), timeout=0)
-
-
-def _run_one(job: tuple[int, tuple[str, ...], float]) -> Outcome:
-    seed, allowed, minutes = job
-    return simulate(seed, allowed=allowed, minutes=minutes, story=False)
-
-
-def run_many(
-    seeds: Sequence[int],
-    *,
-    allowed: Sequence[str] = NAMES,
-    minutes: float = DEFAULT_MINUTES,
-    processes: int = 2,
-) -> list[Outcome]:
-    """The outcome of every seed, in order; stories only of those with a violation."""
-    jobs = [(seed, tuple(allowed), minutes) for seed in seeds]
-    if processes <= 1 or len(jobs) <= 1:
-        return [_run_one(job) for job in jobs]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(_run_one, jobs, chunksize=max(1, min(8, len(jobs) // processes))))

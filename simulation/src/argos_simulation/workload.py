@@ -93,13 +93,15 @@ class Sender:
         return reply.status
 
 
-def alerts(seed: int, chance: Chance, span_s: float, *, burst: bool = False) -> list[Alert]:
+def alerts(
+    seed: int, chance: Chance, span_s: float, most: int, *, burst: bool = False
+) -> list[Alert]:
     """The alerts of a seed: entries, adds, exits, reversals, targets, and odd ones.
 
-    `burst`: many of them come at the same moment.
+    From half of `most` to all of it. `burst`: many of them come at the same moment.
     """
     found: list[Alert] = []
-    count = chance.whole(14, 30)
+    count = chance.whole(most * 7 // 15, most)
     moments = sorted(chance.between(2.0, span_s) for _ in range(count))
     if burst:
         moments = sorted([*moments, *[moments[count // 3]] * BURST])

@@ -35,7 +35,10 @@ def simulate(  # noqa: PLR0913  # one argument per option
     faults: Annotated[
         str, typer.Option(help="Only these faults, comma-separated; `none` for a calm day.")
     ] = "",
-    minutes: Annotated[float, typer.Option(help="Virtual minutes before faults heal.")] = 0.5,
+    minutes: Annotated[float, typer.Option(help="Virtual minutes before faults heal.")] = 0.4,
+    alerts_most: Annotated[
+        int, typer.Option(help="A seed sends from half as many alerts to so many.")
+    ] = 12,
     without: Annotated[str, typer.Option(help="Take this safeguard away; see --list.")] = "",
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Take every safeguard away, one at a time.")
@@ -64,6 +67,8 @@ def simulate(  # noqa: PLR0913  # one argument per option
 
     first = _seed(first_text)
     _check_numbers(seeds, minutes, until)
+    if alerts_most < 1:
+        raise BadInput(f"--alerts-most is {alerts_most}: give 1 or more")
     named = None
     if faults:
         named = check_names([name for name in faults.split(",") if name and name != _NONE])
@@ -79,7 +84,14 @@ def simulate(  # noqa: PLR0913  # one argument per option
         return
     cut = Cut(alerts=alerts_of(alerts), firings=firings_of(firings, NAMES), until_s=until or None)
     runs = [
-        Run(seed=seed, faults=named, minutes=minutes, without=without, cut=cut)
+        Run(
+            seed=seed,
+            faults=named,
+            minutes=minutes,
+            alerts_most=alerts_most,
+            without=without,
+            cut=cut,
+        )
         for seed in range(first, first + seeds)
     ]
     _campaign(runs, at_once, shrink_s, out, as_json=as_json)
