@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,35 +67,33 @@ def simulate(  # noqa: PLR0913  # one argument per option
     from argos_simulation.faults import NAMES, check_names
 
     first = _seed(first_text)
-    _check_numbers(seeds, minutes, until)
-    if alerts_most < 1:
-        raise BadInput(f"--alerts-most is {alerts_most}: give 1 or more")
-    named = None
-    if faults:
-        named = check_names([name for name in faults.split(",") if name and name != _NONE])
+    _check_numbers(seeds, minutes, until, alerts_most)
+    chosen = [name for name in faults.split(",") if name and name != _NONE]
+    named = check_names(chosen) if faults else None
     if without:
         ablation(without)
     _check_writable(out)
-    at_once = processes or os.cpu_count() or 1
     if listing:
         _list(as_json=as_json)
         return
     if ablations:
-        _every_ablation(at_once, out, as_json=as_json)
+        _every_ablation(_at_once(processes), out, as_json=as_json)
         return
     cut = Cut(alerts=alerts_of(alerts), firings=firings_of(firings, NAMES), until_s=until or None)
-    runs = [
-        Run(
-            seed=seed,
-            faults=named,
-            minutes=minutes,
-            alerts_most=alerts_most,
-            without=without,
-            cut=cut,
-        )
-        for seed in range(first, first + seeds)
-    ]
-    _campaign(runs, at_once, shrink_s, out, as_json=as_json)
+    one = Run(
+        seed=first,
+        faults=named,
+        minutes=minutes,
+        alerts_most=alerts_most,
+        without=without,
+        cut=cut,
+    )
+    runs = [replace(one, seed=seed) for seed in range(first, first + seeds)]
+    _campaign(runs, _at_once(processes), shrink_s, out, as_json=as_json)
+
+
+def _at_once(processes: int) -> int:
+    return processes or os.cpu_count() or 1
 
 
 def _seed(text: str) -> int:
@@ -103,7 +102,9 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _check_numbers(seeds: int, minutes: float, until: float) -> None:
+def _check_numbers(seeds: int, minutes: float, until: float, alerts_most: int) -> None:
+    if alerts_most < 1:
+        raise BadInput(f"--alerts-most is {alerts_most}: give 1 or more")
     if seeds < 1:
         raise BadInput(f"--seeds is {seeds}: give 1 or more")
     if not 0 < minutes <= MINUTES_MAX:
