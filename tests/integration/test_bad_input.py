@@ -178,7 +178,7 @@ async def test_the_content_counts_not_its_header(state: Path) -> None:
     ("line", "code", "words"),
     [
         ("kill --account nosuch --reason x", 2, "use one of mt5-hedge, mt5-net, paper-spot"),
-        ("flatten --account nosuch --reason x", 1, "account nosuch is not known here; check the"),
+        ("flatten --account nosuch --reason x", 2, "use one of mt5-hedge, mt5-net, paper-spot"),
         ("resume --reason x --yes", 1, "the fleet is not killed"),
         ("trade show nosuch", 1, "no trade or signal begins with 'nosuch': see `argos trades`"),
         ("ledger rebuild", 1, "the reconciler holds the ledger"),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from argos_common.domain.errors import OurMistake
 from argos_common.runtime.embedded_nats import find_binary, free_port
-from argos_common.runtime.log import Busy, Mine, Unknown
+from argos_common.runtime.log import Mine
 from argos_common.runtime.nats_connection import NatsConnection, NatsEvents, NatsSettings, connect
 from argos_common.runtime.nats_log import NatsLog
 from argos_common.runtime.provision import (
@@ -24,7 +23,6 @@ from argos_common.testing.log_contract import PATIENCE_S, collect, event
 from argos_common.testing.nats_server import NatsServer, running_nats
 
 ROOT = Path(__file__).parents[4]
-SERVICES = ("operator", "gateway", "risk", "bridge", "reconciler", "monitor")
 
 
 @pytest.fixture
@@ -132,60 +130,10 @@ async def test_start_waits_for_a_server_that_comes_later(tmp_path: Path) -> None
         await connection.close()
 
 
-async def test_fleet_configuration_lets_each_service_do_its_part_only(tmp_path: Path) -> None:
-    text = (ROOT / "ops/nats/nats.conf").read_text(encoding="utf-8")
-    passwords = {f"ARGOS_NATS_{service.upper()}": f"pw-{service}" for service in SERVICES}
-    text = text.replace('listen: "0.0.0.0:4222"', "").replace('http: "0.0.0.0:8222"', "")
-    text = text.replace('"/data"', "%STORE%").replace("max_file: 20GB", "max_file: 1GB")
-    async with plain_server(tmp_path, text, passwords) as (url, monitor_url):
-        await verify_sync_always(monitor_url)
-        settings = NatsSettings(url=url, name="risk", user="risk", password="wrong")
-        with pytest.raises(OurMistake, match="refuses user 'risk'"):
-            await connect(settings, timeout_s=PATIENCE_S)
-
-        operator = await _connect_as("operator", url)
-        await ensure_stream(operator, max_bytes=1_000_000)
-        own = {
-            "operator": "control.acc",
-            "gateway": "signal.tv.a",
-            "risk": "verdict.acc",
-            "bridge": "order.acc.o.1",
-            "reconciler": "reconcile.acc.match.1",
-            "monitor": "alert.1",
-        }
-        for stored, (service, subject) in enumerate(own.items(), start=1):
-            violations: list[str] = []
-            connection = await _connect_as(service, url, NatsEvents(violation=violations.append))
-            log = NatsLog(connection, timeout_s=1.0)
-            assert await log.append(event(subject)) == Mine(stored)
-            assert len(await collect(log, 0, stored)) == stored
-            assert await log.last(f"argos.v1.{subject}") is not None
-            await connection.assert_permitted()
-            assert violations == []
-
-            foreign = own["risk"] if service != "risk" else own["bridge"]
-            brief = NatsLog(connection, timeout_s=0.2)
-            assert isinstance(await brief.append(event(foreign + "x")), (Unknown, Busy))
-            with pytest.raises(OurMistake, match=f"refuses {service} a subject it needs"):
-                await connection.assert_permitted()
-            assert "permissions violation for publish" in violations[0]
-            assert await NatsLog(operator).tail() == stored
-            await connection.close()
-        await operator.close()
-
-
-async def _connect_as(service: str, url: str, events: NatsEvents | None = None) -> NatsConnection:
-    settings = NatsSettings(url=url, name=service, user=service, password=f"pw-{service}")
-    return await connect(settings, events, timeout_s=PATIENCE_S)
-
-
 class plain_server:  # noqa: N801  # used like a function
     """A server with a configuration of the test's own. `%STORE%` becomes its store."""
 
-    def __init__(
-        self, folder: Path, config: str, environment: dict[str, str] | None = None
-    ) -> None:
-        self._environment = {**os.environ, **(environment or {})}
+    def __init__(self, folder: Path, config: str) -> None:
         self._port, self._monitor = free_port(), free_port()
         store = f'"{folder / "store"}"'
         self._file = folder / "plain.conf"
@@ -202,7 +150,6 @@ class plain_server:  # noqa: N801  # used like a function
             str(self._file),
             "-l",
             str(self._file) + ".log",
-            env=self._environment,
         )
         async with asyncio.timeout(PATIENCE_S):
             while True:
