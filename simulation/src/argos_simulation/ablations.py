@@ -220,6 +220,8 @@ ABLATIONS: dict[str, Ablation] = {
         },
         violates=(18,),
         minutes=0.15,
+        first=175,
+        seeds=250,
     ),
     "stop": Ablation(
         what="an entry leaves without its stop",
