@@ -138,11 +138,11 @@ async def assert_promises_kept(fleet: EmbeddedFleet) -> None:
 
 PATH = {
     ("gateway", "POST /v1/webhooks/argos"),
-    ("risk", "risk.verdict"),
+    ("risk", "process signal"),
     ("bridge", "claim"),
     ("bridge", "submit"),
-    ("mt5-node-mt5", "venue.place"),
-    ("bridge", "outcome"),
+    ("mt5-node-mt5", "place"),
+    ("bridge", "send outcome"),
     ("reconciler", "reconcile"),
 }
 """(process, span) from the webhook to the match, across HTTP, NATS, gRPC and the terminal."""
