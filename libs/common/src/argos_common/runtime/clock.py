@@ -5,7 +5,6 @@ Everything else takes a `Clock`, so that the simulation owns time.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -32,4 +31,6 @@ class SystemClock:
         return time.monotonic_ns()
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio  # here: a terminal's worker reads the clock, and stays small without a loop
+
         await asyncio.sleep(seconds)
