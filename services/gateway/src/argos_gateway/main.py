@@ -23,9 +23,7 @@ from argos_gateway.settings import read_access
 
 async def gateway(context: Context) -> None:
     """Listen at once, take signals in as soon as the log is there, until told to stop."""
-    access = read_access(context.fleet, context.state_dir, os.environ)
-    for source in access.sources.values():
-        hide_value(source.body_secret or "")
+    access = _read_access(context)
     where, port = context.fleet.gateway, context.environment.gateway_port
     opened: list[Intake] = []
     limiter = MinuteLimiter(access.rates)
@@ -46,12 +44,20 @@ async def gateway(context: Context) -> None:
         await serving
 
 
+def _read_access(context: Context) -> Access:
+    """Who may send, now; no log shows their secrets. Raises ConfigMistake."""
+    access = read_access(context.fleet, context.state_dir, os.environ)
+    for source in access.sources.values():
+        hide_value(source.body_secret or "")
+    return access
+
+
 def _renew_on_hangup(context: Context, webhook: Webhook) -> None:
     """SIGHUP: read the tokens again, so that one can be replaced while signals come in."""
 
     def renew() -> None:
         try:
-            webhook.renew(read_access(context.fleet, context.state_dir, os.environ))
+            webhook.renew(_read_access(context))
         except ConfigMistake as error:
             context.logger.error("the tokens stay as they were", reason=str(error))
         else:
