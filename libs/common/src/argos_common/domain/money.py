@@ -41,7 +41,9 @@ def to_tick(price: Decimal, tick: Decimal) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Canonical text: no exponent, no trailing zeros, `0` for zero of either sign."""
-    if value == 0:
-        return "0"
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -1,8 +1,7 @@
 """Events to bytes and back, by reflection: one dataclass, one message of the same name and fields.
 
 The dataclasses in `domain` are what the code speaks; the files under `proto/` are what is stored.
-A codec for a pair is built once and cached. Conversions: Decimal <-> string, Enum <-> enum (its
-zero value is never valid), tuple <-> repeated, `X | None` <-> field presence, NewType <-> its base.
+`pairs` holds how each field goes over and back.
 
 `encode`/`decode` handle the log's envelope. `pack`/`unpack` handle any single message that has a
 dataclass (node contract, facts). `to_json`/`from_json` give the same value as plain JSON with
@@ -16,9 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import types
 import typing
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
@@ -29,36 +26,17 @@ from google.protobuf.message import DecodeError, Message
 from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
 from argos_common.domain.money import plain
-from argos_common.wire.pb import (
-    control_pb2,
-    event_pb2,
-    instrument_pb2,
-    node_pb2,
-    order_pb2,
-    reconcile_pb2,
-    signal_pb2,
-    venue_pb2,
-    verdict_pb2,
-)
+from argos_common.wire.pairs import decimal, hints, pair, without_none
+from argos_common.wire.pb import event_pb2
 
 T = TypeVar("T")
-_MODULES = (
-    signal_pb2,
-    verdict_pb2,
-    control_pb2,
-    order_pb2,
-    venue_pb2,
-    reconcile_pb2,
-    instrument_pb2,
-    node_pb2,
-)
 
 
 def encode(event: Event) -> bytes:
     """One event in its envelope, as stored."""
     envelope = event_pb2.Event()
     name = _body_name(type(event))
-    _pair(type(event)).fill(event, getattr(envelope, name))
+    pair(type(event)).fill(event, getattr(envelope, name))
     getattr(envelope, name).SetInParent()
     return envelope.SerializeToString(deterministic=True)
 
@@ -73,20 +51,20 @@ def decode(data: bytes) -> Event:
     name = envelope.WhichOneof("body")
     if name is None:
         raise WireError("this event has no body that is known here")
-    return cast("Event", _pair(_event_class(name)).read(getattr(envelope, name)))
+    return cast("Event", pair(_event_class(name)).read(getattr(envelope, name)))
 
 
 def to_message(value: object) -> Any:
     """The protobuf message of a dataclass value."""
-    pair = _pair(type(value))
-    message = pair.message_class()
-    pair.fill(value, message)
+    two = pair(type(value))
+    message = two.message_class()
+    two.fill(value, message)
     return message
 
 
 def from_message(kind: type[T], message: Message) -> T:
     """The dataclass value of a protobuf message. Raises WireError."""
-    return cast("T", _pair(kind).read(message))
+    return cast("T", pair(kind).read(message))
 
 
 def pack(value: object) -> bytes:
@@ -96,13 +74,13 @@ def pack(value: object) -> bytes:
 
 def unpack(kind: type[T], data: bytes) -> T:
     """The dataclass value in bytes made by `pack`. Raises WireError."""
-    pair = _pair(kind)
-    message = pair.message_class()
+    two = pair(kind)
+    message = two.message_class()
     try:
         message.ParseFromString(data)
     except DecodeError:
         raise WireError(f"these bytes are not a {kind.__name__}") from None
-    return cast("T", pair.read(message))
+    return cast("T", two.read(message))
 
 
 def event_classes() -> tuple[type, ...]:
@@ -128,136 +106,14 @@ def _event_class(body_name: str) -> type:
     raise WireError(f"there is no event for {body_name}")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Field:
-    name: str
-    optional: bool
-    repeated: bool
-    nested: bool
-    write: Callable[[Any], Any]
-    read: Callable[[Any], Any]
-
-
-class _Pair:
-    """One dataclass and its message, and how each field goes over and back."""
-
-    def __init__(self, kind: type) -> None:
-        self.kind = kind
-        self.message_class = _message_class(kind.__name__)
-        hints = _hints(kind)
-        self.fields = [_field(f.name, hints[f.name]) for f in dataclasses.fields(cast("Any", kind))]
-        self._reads = [(f.name, f.optional, f.repeated, f.read) for f in self.fields]
-        ours = {f.name for f in self.fields}
-        theirs = {f.name for f in self.message_class.DESCRIPTOR.fields}
-        if ours != theirs:
-            raise TypeError(f"{kind.__name__}: fields differ from its message: {ours ^ theirs}")
-
-    def fill(self, value: object, message: Any) -> None:
-        for field in self.fields:
-            item = getattr(value, field.name)
-            if item is None:
-                continue
-            if field.repeated:
-                target = getattr(message, field.name)
-                if field.nested:
-                    for element in item:
-                        _pair(type(element)).fill(element, target.add())
-                else:
-                    target.extend(field.write(element) for element in item)
-            elif field.nested:
-                target = getattr(message, field.name)
-                target.SetInParent()
-                _pair(type(item)).fill(item, target)
-            else:
-                setattr(message, field.name, field.write(item))
-
-    def read(self, message: Any) -> object:
-        values: dict[str, Any] = {}
-        name, item = "", None
-        try:
-            for name, optional, repeated, read in self._reads:
-                if optional and not message.HasField(name):
-                    values[name] = None
-                    continue
-                item = getattr(message, name)
-                if read is _same:
-                    values[name] = tuple(item) if repeated else item
-                else:
-                    values[name] = tuple([read(each) for each in item]) if repeated else read(item)
-        except (ValueError, KeyError, InvalidOperation):
-            raise WireError(f"{self.kind.__name__}.{name} holds {str(item)[:40]!r}") from None
-        return self.kind(**values)
-
-
-def _pair(kind: type) -> _Pair:
-    pair = _PAIRS.get(kind)
-    if pair is None:
-        pair = _PAIRS[kind] = _Pair(kind)
-    return pair
-
-
-_PAIRS: dict[type, _Pair] = {}
-
-
-@cache
-def _message_class(name: str) -> Any:
-    for module in _MODULES:
-        if hasattr(module, name):
-            return getattr(module, name)
-    raise TypeError(f"there is no message {name} under proto/")
-
-
-def _field(name: str, hint: Any) -> _Field:
-    hint, optional = _without_none(hint)
-    repeated = typing.get_origin(hint) is tuple
-    if repeated:
-        hint = typing.get_args(hint)[0]
-    base = getattr(hint, "__supertype__", hint)
-    nested = dataclasses.is_dataclass(base)
-    write, read = _conversion(base)
-    return _Field(name, optional, repeated, nested, write, read)
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _without_none(hint: Any) -> tuple[Any, bool]:
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        (inner,) = [item for item in typing.get_args(hint) if item is not type(None)]
-        return inner, True
-    return hint, False
-
-
-def _conversion(base: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    if dataclasses.is_dataclass(base):
-        return _same, lambda message: _pair(cast("type", base)).read(message)
-    if base is Decimal:
-        return plain, _decimal
-    if issubclass(base, Enum):
-        return lambda item: item.value, {each.value: each for each in base}.__getitem__
-    if base in (str, int, bool):
-        return _same, _same
-    raise TypeError(f"no conversion for {base}")
-
-
-def _same(item: Any) -> Any:
-    return item
-
-
-def _decimal(text: str) -> Decimal:
-    value = Decimal(text)
-    if not value.is_finite():
-        raise ValueError(text)
-    return value
-
-
 def to_plain(value: Any) -> Any:
     """A dataclass value as JSON-ready dicts, lists and texts: Decimals as text, enums by name."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    names = _field_names(type(value))
+    if names is not None:
+        return {name: to_plain(getattr(value, name)) for name in names}
     match value:
+        case str() | int() if not isinstance(value, Enum):
+            return value
         case Decimal():
             return plain(value)
         case Enum():
@@ -268,6 +124,13 @@ def to_plain(value: Any) -> Any:
             return {_key(key): to_plain(item) for key, item in value.items()}
         case _:
             return value
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _key(key: Any) -> str:
@@ -288,7 +151,7 @@ def from_json(kind: type[T], text: str) -> T:
 
 
 def _from_plain(hint: Any, item: Any) -> Any:
-    hint, optional = _without_none(hint)
+    hint, optional = without_none(hint)
     if item is None and optional:
         return None
     origin, args = typing.get_origin(hint), typing.get_args(hint)
@@ -303,10 +166,10 @@ def _from_plain(hint: Any, item: Any) -> Any:
     base = getattr(hint, "__supertype__", hint)
     if dataclasses.is_dataclass(base):
         kind = cast("type", base)
-        hints = _hints(kind)
-        return kind(**{name: _from_plain(hints[name], value) for name, value in item.items()})
+        types_of = hints(kind)
+        return kind(**{name: _from_plain(types_of[name], value) for name, value in item.items()})
     if base is Decimal:
-        return _decimal(item)
+        return decimal(item)
     if issubclass(base, Enum):
         return base[item]
     if type(item) is not base:
