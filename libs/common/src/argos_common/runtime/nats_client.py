@@ -6,6 +6,7 @@
 - `ask` waits for an answer with one future and one timer.
 - What is sent is written at once, without waking a task for it, as long as the connection takes it;
   beyond `WRITTEN_MAX` it waits in the client's buffer, where a lost connection leaves it unsent.
+- An attempt to connect ends the socket of the one before it.
 
 All of this leans on names inside the library. Where one should be gone, or no longer be called, the
 library's own way is taken, which is slower and means the same.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import nats.errors
 from nats.aio.client import Client
@@ -83,6 +84,12 @@ class LeanClient(Client):
             answer.set_result(message)
 
     # In place of the library's own.
+
+    async def _connect_to_server(self, server: Any) -> None:
+        """The library forgets the socket of an attempt that the server did not welcome."""
+        if self._transport is not None:
+            cast("Any", self._transport).close()
+        await super()._connect_to_server(server)
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         if not headers or not headers.startswith(_STATUS_LINE):

@@ -108,7 +108,7 @@ def _event_class(body_name: str) -> type:
 
 def to_plain(value: Any) -> Any:
     """A dataclass value as JSON-ready dicts, lists and texts: Decimals as text, enums by name."""
-    names = _field_names(type(value))
+    names = _field_names(cast("Any", type(value)))
     if names is not None:
         return {name: to_plain(getattr(value, name)) for name in names}
     match value:
@@ -127,7 +127,7 @@ def to_plain(value: Any) -> Any:
 
 
 @cache
-def _field_names(kind: type) -> tuple[str, ...] | None:
+def _field_names(kind: Any) -> tuple[str, ...] | None:
     if not dataclasses.is_dataclass(kind):
         return None
     return tuple(field.name for field in dataclasses.fields(kind))
