@@ -32,6 +32,7 @@ FLEET_TOML = Path(__file__).resolve().parents[2] / "fleet.toml"
         ("trade show --", 2, "trade_id"),
         ("flatten --reason x --wait -1", 2, "--wait"),
         ("verify --wait -1", 2, "--wait"),
+        ("verify --wait inf", 2, "inf is no length of time"),
         ("signal send nosuch.json --source a.b --via nats", 2, "cannot be part of a subject"),
         ("up --port nosuch=1 --config {fleet}", 2, "there is no such port"),
         ("replay", 4, NO_FLEET),

@@ -110,6 +110,14 @@ async def test_a_service_that_never_starts_is_named_with_its_last_words(tmp_path
     assert read_record(tmp_path) is None
 
 
+async def test_a_service_that_was_set_up_wrongly_is_not_tried_again(tmp_path: Path) -> None:
+    words = "import sys; print('risk: fleet.toml has no account', file=sys.stderr); sys.exit(2)"
+    said: list[str] = []
+    with pytest.raises(OurMistake, match=r"risk does not start \(exit code 2: risk: fleet.toml"):
+        await make(tmp_path, said, ("risk", words)).start()
+    assert len([line for line in said if line.startswith("risk ended")]) == 1
+
+
 async def test_a_frozen_process_goes_on_where_it_was(tmp_path: Path) -> None:
     async with make(tmp_path, []) as fleet:
         pid = fleet.pid("risk")

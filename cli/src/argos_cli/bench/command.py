@@ -10,14 +10,16 @@ import typer
 from argos_common.runtime.clock import SystemClock
 
 from argos_cli.bench.tables import markdown, sections
-from argos_cli.commands.options import JsonOption
+from argos_cli.commands.options import JsonOption, finite
 from argos_cli.demo.screen import Screen
 from argos_cli.exits import Code, Ended, run, usage
 from argos_cli.output import show_json
 
 
 def bench(
-    seconds: Annotated[float, typer.Option("--seconds", min=1, help="For each rate.")] = 15.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1, callback=finite, help="For each rate.")
+    ] = 15.0,
     rates: Annotated[str, typer.Option("--rates", help="Alerts per second.")] = "1,20,100",
     burst: Annotated[
         bool, typer.Option("--burst/--no-burst", help="Also what it sustains.")

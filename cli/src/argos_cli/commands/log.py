@@ -91,8 +91,12 @@ def export(
     state: StateOption = DEFAULT_STATE,
     out: Annotated[Path | None, typer.Option("--out", help="The file; stdout if left out.")] = None,
     from_: Annotated[int, typer.Option("--from", min=1, help="First entry.")] = 1,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write entries with their raw bytes, one JSON object per line, for `argos replay`."""
+    """Write entries with their raw bytes, one JSON object per line, for `argos replay`.
+
+    On stdout those lines are the JSON; with --out, --json tells how many went where.
+    """
     items = run(_stored(state, from_))
     lines = "".join(to_line(item) + "\n" for item in items)
     if out is None:
@@ -102,6 +106,9 @@ def export(
         out.write_text(lines, encoding="utf-8")
     except OSError as error:
         raise usage(f"{out} cannot be written ({error.strerror}): choose another --out") from None
+    if as_json:
+        show_json({"entries": len(items), "file": str(out)})
+        return
     say(f"{len(items)} entries written to {out}", "good")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,13 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask again.")]
 
 DEFAULT_STATE = Path(".argos")
 DEFAULT_CONFIG = Path("fleet.toml")
+
+
+def finite(value: float) -> float:
+    """What an option may be: `nan` and `inf` pass every comparison. Raises Ended (usage)."""
+    if not math.isfinite(value):
+        raise usage(f"{value} is no length of time: give a number")
+    return value
 
 
 def port_overrides(given: list[str]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from argos_common.wire.codec import to_plain
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from argos_cli.commands.options import JsonOption
+from argos_cli.commands.options import JsonOption, finite
 from argos_cli.exits import Code, Ended, usage
 from argos_cli.output import say, show, show_json, show_table
 
@@ -28,6 +28,13 @@ SHRUNK_MAX = 3
 """So many failing seeds are shrunk; the others can be one by one."""
 MINUTES_MAX = 600.0
 _NONE = "none"
+UntilOption = Annotated[
+    float, typer.Option(callback=finite, help="Heal after so many virtual seconds.")
+]
+ShrinkOption = Annotated[
+    float,
+    typer.Option("--shrink", callback=finite, help="Seconds to spend on shrinking a failing seed."),
+]
 
 
 def simulate(  # noqa: PLR0913  # one argument per option
@@ -50,12 +57,10 @@ def simulate(  # noqa: PLR0913  # one argument per option
     out: Annotated[
         Path | None, typer.Option(help="Write the report here: JSON if it ends so, else Markdown.")
     ] = None,
-    until: Annotated[float, typer.Option(help="Heal after so many virtual seconds.")] = 0.0,
+    until: UntilOption = 0.0,
     alerts: Annotated[str, typer.Option(help="Send only these alerts, by number.")] = "",
     firings: Annotated[str, typer.Option(help="Only these firings of faults: NAME:NUMBER.")] = "",
-    shrink_s: Annotated[
-        float, typer.Option("--shrink", help="Seconds to spend on shrinking a failing seed.")
-    ] = 60.0,
+    shrink_s: ShrinkOption = 60.0,
     processes: Annotated[int, typer.Option(help="At once; 0: one per processor.")] = 0,
     as_json: JsonOption = False,
 ) -> None:

@@ -15,7 +15,7 @@ from argos_cli.audit.promises import SHOWN_MAX, Audit, Check
 from argos_cli.client.history import read_until
 from argos_cli.client.ledger import check_ledger
 from argos_cli.client.opened import Opened, open_fleet
-from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption
+from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption, finite
 from argos_cli.exits import Code, Ended, run
 from argos_cli.output import say, show, show_json
 
@@ -26,7 +26,13 @@ _PAUSE_S = 0.3
 def verify(
     state: StateOption = DEFAULT_STATE,
     wait: Annotated[
-        float, typer.Option("--wait", min=0, help="Seconds that verdicts under way may still take.")
+        float,
+        typer.Option(
+            "--wait",
+            min=0,
+            callback=finite,
+            help="Seconds that verdicts under way may still take.",
+        ),
     ] = GRACE_S,
     as_json: JsonOption = False,
 ) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 from argos_common.runtime.clock import Clock
 
 from argos_cli.client.http import request
+from argos_cli.exits import Code
 
-POLL_S = 0.02
+POLL_S = 0.1  # nine processes are watched; oftener costs more than most of them do at rest
 Launch = Callable[[], Awaitable["subprocess.Popen[bytes]"]]
 
 
@@ -54,6 +55,10 @@ class Child:
         """0 while it does not run."""
         running = self.process is not None and self.process.poll() is None
         return self.process.pid if running and self.process is not None else 0
+
+    def misused(self) -> bool:
+        """Whether it ended because of how it was set up, which starting it again cannot mend."""
+        return self.process is not None and self.process.poll() == Code.USAGE
 
     def signal(self, number: int) -> None:
         """Send a signal to the process itself, not to what it started."""

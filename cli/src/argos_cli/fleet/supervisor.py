@@ -303,6 +303,8 @@ class EmbeddedFleet:
             child.ready.clear()
             child.phase, child.reason = Phase.WAITING, reason
             child.failures = next_failure(child.failures, alive_s)
+            if child.misused():
+                child.failures = max(child.failures, GIVE_UP_AFTER)
             child.ended_ns = self._clock.now_ns()
             self._write_record()
             wait_s = pause_s(child.failures)

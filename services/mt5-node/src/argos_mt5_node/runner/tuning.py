@@ -15,7 +15,7 @@ class Tuning:
     may still be incomplete. `deviation_points`: how far the price may have moved, where it counts.
     """
 
-    poll_s: float = 0.1
+    poll_s: float = 0.2
     poll_hot_s: float = 0.03
     hot_for_s: float = 0.5
     facts_every_s: float = 0.25
