@@ -58,6 +58,22 @@ async def test_an_entry_is_claimed_sent_filled_and_its_deal_recorded(fleet: Flee
     assert fleet.demo.book.trades[T1].position == D(1)
 
 
+async def test_what_was_sent_is_told_by_trade_and_bot_version(fleet: Fleet) -> None:
+    await fleet.says(verdict(opening()))
+    await fleet.clock.run(1)
+    ((_, told),) = [line for line in fleet.lines.said if line[0] == "sent"]
+    assert told == {
+        "trade_id": T1,
+        "account": "demo",
+        "order_id": oid(),
+        "leg": "1",
+        "attempt": "1",
+        "bot_version": "trend-1",
+        "result": "DONE",
+        "code": "",
+    }
+
+
 async def test_a_replayed_verdict_is_not_an_order_twice(fleet: Fleet) -> None:
     given = verdict(opening())
     await fleet.says(given)

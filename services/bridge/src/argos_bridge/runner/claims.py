@@ -171,6 +171,9 @@ class Claims:
         desk = self._desk
         try:
             outcome = await self._send(event)
+            desk.around.lines.info(
+                "sent", **_fields(event), result=outcome.result.name, code=outcome.code
+            )
             desk.around.metrics.outcomes.labels(desk.account, outcome.result.name.lower()).inc()
             with desk.around.telemetry.span(
                 "send outcome",
