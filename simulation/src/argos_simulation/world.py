@@ -131,12 +131,14 @@ class World:
         self.bus = MemoryBus(self.true_clock, handler_failed=self._handler_failed)
         self.server = Server()
         self.log_away = False
+        self.halted = False
+        """The whole fleet is stopped, and nothing is started."""
         self.ledger = MemoryLedger(keep_events=False)
         self.ledgers: dict[str, MemoryLedger] = {}
         self.links: list[SimLink] = []
         self.crossed = False
         self.proposals = Proposals()
-        self.snapshots = Snapshots()
+        self.snapshots = Snapshots(self.store.generation)
         self.sites = {name: Site(name) for name in (fleet.MT5_NODE, fleet.PAPER_NODE)}
         self.services: dict[str, Service] = {}
         self.gateways: list[str] = []
@@ -179,7 +181,7 @@ class World:
         self._start(service)
 
     def _start(self, service: Service) -> None:
-        if service.host is not None or not service.wanted:
+        if service.host is not None or not service.wanted or self.halted:
             return
         service.lives += 1
         process = Process(service.name, service.lives, hazard=self._hazard(service))
@@ -230,6 +232,20 @@ class World:
         self._forget(service)
         delay_s = self.chance.fork(f"restart/{name}/{service.lives}").between(*RESTART_S)
         asyncio.get_running_loop().call_later(delay_s, self._start, service)
+
+    def halt(self) -> None:
+        """Everything stops, and nothing that was under way between processes arrives any more."""
+        self.halted = True
+        for name in self.services:
+            self.crash(name)
+        for site in self.sites.values():
+            site.cuts += 1
+
+    def go_on(self) -> None:
+        """Everything is started again."""
+        self.halted = False
+        for service in self.services.values():
+            self._start(service)
 
     def _forget(self, service: Service) -> None:
         match service.kind:

@@ -32,6 +32,7 @@ from argos_common.domain.reconcile import (
     DiscrepancyResolved,
     OrderMatched,
 )
+from argos_common.domain.restore import EntryLost, LogRestored
 from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, SignalAccepted, SignalRefused
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
@@ -85,10 +86,22 @@ def sentence(event: Event) -> str:
             )
         case AlertRaised():
             return f"alert ({event.level}): {event.sentence}"
+        case EntryLost():
+            return f"an entry of generation {event.generation} stood here and is lost"
+        case LogRestored():
+            return _restored(event)
         case _ if isinstance(event, Control):
             return _control(event)
         case _:
             return f"order {event.order_id} on {event.account}: {_order(event)}"
+
+
+def _restored(event: LogRestored) -> str:
+    return (
+        f"the log was RESTORED as generation {event.generation} by {event.actor}: {event.reason}"
+        f" ({event.from_copy} entries from the copy, {event.from_ledger} from the ledger,"
+        f" {len(event.put_back)} orders from node journals)"
+    )
 
 
 def wish(event: SignalAccepted) -> str:
