@@ -140,7 +140,7 @@ class Audit:
                 self._signals[event.signal_id] = (sequence, event.strategy, accounts)
             case ConfigApplied():
                 self._route_waiting(event.account)
-            case VerdictGiven() if event.origin is Origin.SIGNAL:
+            case VerdictGiven() if event.origin in (Origin.SIGNAL, Origin.RESTORE):
                 key = (event.cause_id, event.account)
                 self._verdicts[key] = self._verdicts.get(key, 0) + 1
                 if self._verdicts[key] > 1:
