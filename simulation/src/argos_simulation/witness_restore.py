@@ -8,6 +8,7 @@ venues did, what nodes were asked, what is on their disks and what operators ask
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -20,8 +21,7 @@ from argos_common.runtime.log import Entry
 
 from argos_simulation.invariants import Court, Verdict
 from argos_simulation.witness import Witness
-from argos_simulation.witness_control import ControlWitness
-from argos_simulation.witness_orders import OrderWitness
+from argos_simulation.witness_orders import MAY_BE_HELD, OrderWitness
 from argos_simulation.witness_risk import RiskWitness
 
 
@@ -82,9 +82,11 @@ class RestoreWitness:
             45, "an entry is not as it was", holds=witness.entries[:last] == list(old[:last])
         )
         self._orders()
-        for account in witness.control.journals:
-            killed = witness.control.now(account).killed
-            court.check(45, f"{account} is not killed", holds=killed)
+        for account, journal in witness.control.journals.items():
+            control, kept = witness.control.now(account), journal.epoch()
+            newest = control.killed and control.epoch > kept
+            court.check(45, f"{account}: {control}, its node keeps epoch {kept}", holds=newest)
+        self._one_live()
         whole = isinstance(witness.events[-1][1], LogRestored)
         court.check(45, "the last entry says nothing of the restore", holds=whole)
         self._forget()
@@ -100,6 +102,17 @@ class RestoreWitness:
                     f"order {kept.order_id} on {account} is not on record as it was claimed",
                     holds=claim is not None and claim == self._old_claims.get(kept.order_id),
                 )
+
+    def _one_live(self) -> None:
+        """20: of the attempts at a part that were put back, at most one may be held."""
+        for book in self._witness.orders.books.values():
+            live = Counter(
+                (order.trade_id, order.leg, order.part)
+                for order in book.orders.values()
+                if order.state in MAY_BE_HELD
+            )
+            twice = [key for key, count in live.items() if count > 1]
+            self._court.check(20, f"put back on {book.account}: {twice}", holds=not twice)
 
     def _recorded(self) -> dict[tuple[Account, OrderId], bytes]:
         return {

@@ -121,8 +121,7 @@ def _plan(
 @asynccontextmanager
 async def _served(folder: Path) -> AsyncIterator[NatsConnection]:
     """A log server on these files, for as long as this is open."""
-    folder.mkdir(parents=True, exist_ok=True)
-    server = await start_nats(folder.resolve(), port=0, monitor_port=0)
+    server = await start_nats(folder, port=0, monitor_port=0)
     try:
         connection = await connect(
             NatsSettings(url=server.url, name="restore"), timeout_s=CONNECT_S

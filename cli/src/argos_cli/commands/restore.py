@@ -16,7 +16,7 @@ from argos_cli.fleet.state_folder import read_record
 from argos_cli.output import say, show, show_json
 
 
-def restore(
+def restore(  # noqa: PLR0913  # the command's own options
     reason: Annotated[str, typer.Option("--reason", help="Why; it goes on record.")],
     state: StateOption = DEFAULT_STATE,
     actor: ActorOption = "",
@@ -54,7 +54,7 @@ def restore(
         without_journal=tuple(without_journal or ()),
         anyway=anyway,
     )
-    made = run(restore_log(state, order))
+    made = run(restore_log(state.resolve(), order))
     if as_json:
         show_json(asdict(made))
     else:

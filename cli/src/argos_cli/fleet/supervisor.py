@@ -69,7 +69,7 @@ class ProcessState:
 class EmbeddedFleet:
     """A fleet on one machine; see the module's text. Use it from the main thread."""
 
-    def __init__(  # noqa: PLR0913  # a composition root: each is one thing that may be replaced
+    def __init__(  # a composition root: each is one thing that may be replaced
         self,
         config: Path,
         state: Path,

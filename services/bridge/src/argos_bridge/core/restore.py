@@ -111,10 +111,9 @@ def joined(copy: Iterable[Entry], ledger: Iterable[Entry], up_to: int = 0) -> Jo
     Raises OurMistake if they contradict each other, or if an entry is in neither.
     """
     known = {entry.sequence: entry for entry in copy}
-    from_ledger = 0
+    copied = frozenset(known)
     for entry in ledger:
         other = known.setdefault(entry.sequence, entry)
-        from_ledger += other is entry
         if (other.subject, other.data) != (entry.subject, entry.data):
             raise OurMistake(
                 f"the copy of the log and the ledger contradict each other at entry"
@@ -130,9 +129,9 @@ def joined(copy: Iterable[Entry], ledger: Iterable[Entry], up_to: int = 0) -> Jo
             f"entry {whole + 1} is in neither the copy nor the ledger, though entry {last} is: put"
             f" back a copy that has it, or go on without all that follows with --up-to {whole}"
         )
-    lost = sum(1 for entry in ledger if entry.sequence > whole)
     entries = tuple(known[at] for at in range(1, whole + 1))
-    return Joined(entries=entries, from_ledger=max(0, from_ledger - lost))
+    from_ledger = sum(1 for entry in entries if entry.sequence not in copied)
+    return Joined(entries=entries, from_ledger=from_ledger)
 
 
 def losses(known: Joined, copy_last: int, journals: Sequence[NodeJournal]) -> tuple[str, ...]:
