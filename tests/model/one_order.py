@@ -46,6 +46,7 @@ INVARIANTS = {
     7: "What is declined, refused or absent is not alive at the venue.",
     8: "No call begins without a claim on record.",
     9: "An exit is never refused because of a kill.",
+    10: "What is presumed absent is not alive at the venue.",
     LIVENESS: "From every state a proven end of the order stays reachable.",
 }
 ENDS = ("done", "refused", "absent")
@@ -59,6 +60,8 @@ class Rules:
     faults: int = 1
     restore: bool = False
     """The log may be restored from a copy without the order. Nobody declines then."""
+    flickers: bool = False
+    """A search may miss what the venue lists, once for each fault."""
 
     fence: bool = True
     literal: bool = True
@@ -86,6 +89,7 @@ class Rules:
     seal: bool = True
     abandon: bool = True
     settle: bool = True
+    two_passes: bool = True
     watcher: bool = True
 
 
@@ -116,7 +120,8 @@ class State(NamedTuple):
     out: str = ""
     """"" doubt presumed done refused absent: what the log says came of it."""
     sealed: str = ""
-    """"" never sent settled: what the seal said, and that its settling time is over."""
+    """"" never sent settled passed: what the seal said, that its settling time is over, and that a
+    search since then found nothing."""
     late: bool = False
     lease_over: bool = False
     epoch: bool = False
@@ -169,6 +174,7 @@ def _broken(state: State) -> tuple[int, ...]:
         *state.bad,
         *((1,) if state.executed > 1 else ()),
         *((7,) if dead and state.executed else ()),
+        *((10,) if state.out == "presumed" and state.executed else ()),
     )
 
 
@@ -493,6 +499,8 @@ def _evidence(state: State, rules: Rules) -> Moves:
         return
     if state.executed and state.listed:
         yield "found", state._replace(out="done")
+        if rules.flickers and state.faults and state.out == "doubt":
+            yield from _missed(state, rules)
         return
     entries = [entry for _, entry, _ in _entries(state, rules)]
     if state.out == "presumed":
@@ -523,8 +531,28 @@ def _seal(state: State, rules: Rules, entries: list[str]) -> Moves:
         travelling = state.calls if rules.abandon or "calling" not in entries else 0
         if not rules.settle or (not travelling and state.listed):
             yield "settled", state._replace(sealed="settled")
-    if state.sealed == "settled":
+    if state.sealed in ("settled", "passed"):
+        yield from _passed(state, rules)
+
+
+def _passed(state: State, rules: Rules) -> Moves:
+    """A search after the settling time found nothing: a pass, of which two are needed."""
+    if not rules.flickers:
         yield "two passes found nothing", state._replace(out="presumed")
+    elif state.sealed == "settled" and rules.two_passes:
+        yield "a pass found nothing", state._replace(sealed="passed")
+    else:
+        yield "the last pass found nothing", state._replace(out="presumed")
+
+
+def _missed(state: State, rules: Rules) -> Moves:
+    """The venue's list leaves out, this once, what it holds."""
+    missed = state._replace(faults=state.faults - 1)
+    if state.sealed == "sent":
+        missed = missed._replace(sealed="settled")
+    if missed.sealed in ("settled", "passed"):
+        for name, after in _passed(missed, rules):
+            yield f"the list flickers: {name}", after
 
 
 # Crashes.

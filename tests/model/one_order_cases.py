@@ -19,6 +19,7 @@ def _whole(name: str, **rules: Any) -> Case[State]:
 CASES: tuple[Case[State], ...] = (
     _whole("an entry, two faults", faults=2),
     _whole("an exit, two faults", entry=False, faults=2),
+    _whole("an entry, a list that flickers", flickers=True),
     _whole("an entry, the log restored", restore=True),
     _whole("an exit, the log restored", entry=False, restore=True),
     _case("without the fence", 3, fence=False),
@@ -60,7 +61,8 @@ CASES: tuple[Case[State], ...] = (
     _case("exits not exempt from the epoch", 9, entry=False, exits_exempt=False),
     _case("an unknown outcome called a refusal", 7, only=7, doubt=False),
     _case("absence without a seal", 7, seal=False),
-    _case("a seal while the call runs", 7, abandon=False),
-    _case("no settling time", 7, settle=False),
+    _case("a seal while the call runs", 7, only=7, abandon=False),
+    _case("no settling time", 7, only=7, settle=False),
+    _case("one pass, a list that flickers", 10, flickers=True, two_passes=False),
     _case("no watcher", LIVENESS, watcher=False),
 )  # fmt: skip

@@ -283,10 +283,12 @@ ABLATIONS: dict[str, Ablation] = {
 SHOWN_ELSEWHERE: dict[str, str] = {
     "durable-epoch": "A node that forgets its epoch at a restart is still held by the lease that each"
     " request names, which dies with the node's memory. The model shows both: nothing breaks without"
-    " it alone, and a kill is broken without it and the nonce (tests/model, an epoch forgotten).",
+    " it alone, and a kill is broken without it and the nonce (tests/model/one_order_cases.py: `the"
+    " same, and an epoch that is forgotten`).",
     "two-passes": "One pass after the settling time would do while a venue shows everything within"
-    " its known lag, which the simulated ones do. The second is for a venue whose list flickers; no"
-    " fault here is one, so nothing here proves it.",
+    " its known lag, which the simulated ones do. The second is for a venue whose list flickers; the"
+    " model shows that without it such an order is presumed absent while it lives"
+    " (tests/model/one_order_cases.py: `one pass, a list that flickers`).",
 }
 """Safeguards that no seed misses, and why they are there all the same."""
 

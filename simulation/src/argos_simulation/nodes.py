@@ -111,7 +111,7 @@ class SimNode:
             async for answer in answers:
                 await self._cable.travel("node-slow")
                 await self._mended(there=True)
-                await self._cable.process.gate()
+                await self._cable.process.leaving()
                 arrived.put_nowait(answer)
 
         async def at_the_node() -> AsyncIterator[LeaseAnswer]:
@@ -218,9 +218,9 @@ async def _served(process: Process, work: Awaitable[T]) -> T:
     try:
         answer = await work
     except ArgosError:
-        await process.gate()
+        await process.leaving()
         raise
-    await process.gate()
+    await process.leaving()
     return answer
 
 

@@ -46,6 +46,8 @@ RESTART_S = (0.3, 6.0)
 PAUSE_S = (0.3, 9.0)
 DRIFT_PPM = 500
 TICK_MS = 250
+LEAVING = 0.2
+"""How much of a crash's rate holds before words that leave no record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,12 @@ class World:
         if service.host is not None or not service.wanted or self.halted:
             return
         service.lives += 1
-        process = Process(service.name, service.lives, hazard=self._hazard(service))
+        process = Process(
+            service.name,
+            service.lives,
+            hazard=self._hazard(service, "hazard", 1.0),
+            hazard_leaving=self._hazard(service, "leaving", LEAVING),
+        )
         clock = HostClock(START_NS, service.skew_ns, process, service.drift_ppm)
         own = self.chance.fork(f"{service.name}/{service.lives}")
         cable = Cable(process, own, self.faults, self.server)
@@ -204,11 +211,14 @@ class World:
         self.tell(f"start {process}")
         service.start(host)
 
-    def _hazard(self, service: Service) -> Callable[[Process], None]:
+    def _hazard(self, service: Service, name: str, share: float) -> Callable[[Process], None]:
         crash, pause = f"crash-{service.kind}", f"pause-{service.kind}"
-        chance = self.chance.fork(f"hazard/{service.name}/{service.lives}")
+        chance = self.chance.fork(f"{name}/{service.name}/{service.lives}")
+        struck = self.faults.has(crash) or self.faults.has(pause)
 
         def hazard(process: Process) -> None:
+            if share < 1 and not (struck and chance.happens(share)):
+                return
             if crash in POINTS and self.faults.strike(crash, chance):
                 self.crash(process.name)
             elif pause in POINTS and not process.paused and self.faults.strike(pause, chance):
