@@ -59,7 +59,8 @@ class Rules:
     entry: bool = True
     faults: int = 1
     restore: bool = False
-    """The log may be restored from a copy without the order. Nobody declines then."""
+    """The log may be restored from a copy without the order (ADR 10): everything is stopped, the
+    node's journal puts back what it knows, and a kill stands."""
     flickers: bool = False
     """A search may miss what the venue lists, once for each fault."""
 
@@ -90,6 +91,7 @@ class Rules:
     abandon: bool = True
     settle: bool = True
     two_passes: bool = True
+    put_back: bool = True
     watcher: bool = True
 
 
@@ -140,7 +142,6 @@ class State(NamedTuple):
     answer: str = ""
     """The node's answer on its way to whoever waits: done refused."""
     faults: int = 1
-    restored: bool = False
     bad: frozenset[int] = frozenset()
     """Invariants that a step has broken."""
 
@@ -158,8 +159,7 @@ def machine(rules: Rules, *, only: int = 0) -> Machine[State]:
                 yield name, _canonical(after, rules)
 
     def over(state: State) -> bool:
-        forgotten = rules.restore and not state.first and state.late
-        return state.first == "decline" or state.out in ENDS or forgotten
+        return state.first == "decline" or state.out in ENDS
 
     def broken(state: State) -> int:
         numbers = _broken(state)
@@ -325,7 +325,7 @@ def _idle(
     if not state.late and not (rules.entry and (bridge.knows or not state.lease)):
         ask = "claim+" if bridge.knows else "claim"
         yield "asks to claim", bridge._replace(at="asked", ask=ask), state
-    if (state.late or (rules.entry and bridge.knows)) and not rules.restore:
+    if state.late or (rules.entry and bridge.knows):
         yield "asks to decline", bridge._replace(at="asked", ask="decline"), state
 
 
@@ -419,8 +419,8 @@ def _refused(state: State, rules: Rules, entry: str) -> tuple[State, str]:
 
 
 def _begins(state: State, rules: Rules) -> State:
-    unclaimed = not state.first.startswith("claim") and not state.restored
-    unnamed = state.kill and not state.named and not state.restored
+    unclaimed = not state.first.startswith("claim")
+    unnamed = state.kill and not state.named
     broken = {
         8: unclaimed,
         4: rules.entry and unnamed,
@@ -573,14 +573,29 @@ def _crashes(state: State, rules: Rules) -> Moves:
             yield "bridge dies", left._replace(bridges=_with(state, index, dead), ghost=ghost)
     yield "node restarts", _restarted(left, rules)
     if rules.restore and state.first:
-        one, two = (
-            Bridge(at="dead" if b.at == "dead" else "idle", journal=b.journal, requests=b.requests)
-            for b in state.bridges
-        )
-        yield (
-            "RESTORE",
-            left._replace(first="", out="", sealed="", ghost="", bridges=(one, two), restored=True),
-        )
+        yield "RESTORE", _restored(left, rules)
+
+
+def _restored(state: State, rules: Rules) -> State:
+    """The fleet has stopped; its log knows of the order what the node's journal does."""
+    stopped = _restarted(state, rules)
+    one, two = (
+        Bridge(at="dead" if b.at == "dead" else "idle", journal=b.journal) for b in stopped.bridges
+    )
+    entries = (stopped.journal, one.journal, two.journal)
+    known = any(entry in ("sending", "answered", "refused") for entry in entries)
+    return stopped._replace(
+        kill="stands",
+        named=False,
+        epoch=False,
+        confirmed=False,
+        lease_over=False,
+        first="claim" if known and rules.put_back else "",
+        out="",
+        sealed="",
+        ghost="",
+        bridges=(one, two),
+    )
 
 
 def _restarted(state: State, rules: Rules) -> State:
