@@ -45,6 +45,7 @@ from argos_cli.fleet.state_folder import FolderLock, end_left_over, keep_generat
 
 FRESH = "nats.restoring"
 REPORT = "restored.json"
+"""Written last: a new store that has it is whole."""
 CONNECT_S, READ_S = 10.0, 30.0
 
 
@@ -62,7 +63,7 @@ async def restored(state: Path, order: Order) -> Restored:
     nats, fresh = state / "nats", state / FRESH
     with FolderLock(state):
         end_left_over(state)
-        if fresh.exists() and not nats.exists():
+        if (fresh / REPORT).exists() and not nats.exists():
             return _switched(state)  # an earlier restore ended between the two last steps
         shutil.rmtree(fresh, ignore_errors=True)
         copy = await _copy(nats)
