@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.model.explore import LIVENESS, Case
-from tests.model.one_order import Rules, State, machine
+from tests.model.one_order import State, machine
+from tests.model.one_order_rules import Rules
 
 
 def _case(name: str, breaks: int, *, only: int = 0, note: str = "", **rules: Any) -> Case[State]:
