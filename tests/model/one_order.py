@@ -31,62 +31,12 @@ mirror image count as one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from tests.model.explore import LIVENESS, Machine
+from tests.model.explore import Machine
+from tests.model.one_order_rules import Rules
 
-INVARIANTS = {
-    1: "The venue executes an order at most once.",
-    2: "An order has one first event: one claim or one decline.",
-    3: "No entry is claimed once a kill stands in the log.",
-    4: "After a kill no entry call begins but of an order that its reply named.",
-    5: "After the node confirmed the kill no entry call begins.",
-    6: "No entry call begins later than one lease after the kill, whatever the node has heard.",
-    7: "What is declined, refused or absent is not alive at the venue.",
-    8: "No call begins without a claim on record.",
-    9: "An exit is never refused because of a kill.",
-    LIVENESS: "From every state a proven end of the order stays reachable.",
-}
 ENDS = ("done", "refused", "absent")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The safeguards, each of which can be taken away, and the faults there may be."""
-
-    entry: bool = True
-    faults: int = 1
-    restore: bool = False
-    """The log may be restored from a copy without the order. Nobody declines then."""
-
-    fence: bool = True
-    literal: bool = True
-    """The fence names a literal subject: three replicas check a wildcard against the stored only."""
-    once: bool = True
-    shared_id: bool = True
-    """A decline carries the claim's once-only id."""
-    stands: bool = True
-    """Whoever is told `Mine` looks whether it is this claim that stands."""
-    own_ack: bool = True
-    journal: bool = True
-    journal_first: bool = True
-    journal_durable: bool = True
-    one_journal: bool = True
-    refusals_kept: bool = True
-    epoch: bool = True
-    epoch_durable: bool = True
-    lease: bool = True
-    nonce: bool = True
-    raise_drops: bool = True
-    """A newer epoch ends every lease granted before it."""
-    second_look: bool = True
-    exits_exempt: bool = True
-    doubt: bool = True
-    seal: bool = True
-    abandon: bool = True
-    settle: bool = True
-    watcher: bool = True
 
 
 class Bridge(NamedTuple):
@@ -116,7 +66,8 @@ class State(NamedTuple):
     out: str = ""
     """"" doubt presumed done refused absent: what the log says came of it."""
     sealed: str = ""
-    """"" never sent settled: what the seal said, and that its settling time is over."""
+    """"" never sent settled passed: what the seal said, that its settling time is over, and that a
+    search since then found nothing."""
     late: bool = False
     lease_over: bool = False
     epoch: bool = False
@@ -135,7 +86,6 @@ class State(NamedTuple):
     answer: str = ""
     """The node's answer on its way to whoever waits: done refused."""
     faults: int = 1
-    restored: bool = False
     bad: frozenset[int] = frozenset()
     """Invariants that a step has broken."""
 
@@ -153,8 +103,7 @@ def machine(rules: Rules, *, only: int = 0) -> Machine[State]:
                 yield name, _canonical(after, rules)
 
     def over(state: State) -> bool:
-        forgotten = rules.restore and not state.first and state.late
-        return state.first == "decline" or state.out in ENDS or forgotten
+        return state.first == "decline" or state.out in ENDS
 
     def broken(state: State) -> int:
         numbers = _broken(state)
@@ -169,6 +118,7 @@ def _broken(state: State) -> tuple[int, ...]:
         *state.bad,
         *((1,) if state.executed > 1 else ()),
         *((7,) if dead and state.executed else ()),
+        *((10,) if state.out == "presumed" and state.executed else ()),
     )
 
 
@@ -319,7 +269,7 @@ def _idle(
     if not state.late and not (rules.entry and (bridge.knows or not state.lease)):
         ask = "claim+" if bridge.knows else "claim"
         yield "asks to claim", bridge._replace(at="asked", ask=ask), state
-    if (state.late or (rules.entry and bridge.knows)) and not rules.restore:
+    if state.late or (rules.entry and bridge.knows):
         yield "asks to decline", bridge._replace(at="asked", ask="decline"), state
 
 
@@ -413,8 +363,8 @@ def _refused(state: State, rules: Rules, entry: str) -> tuple[State, str]:
 
 
 def _begins(state: State, rules: Rules) -> State:
-    unclaimed = not state.first.startswith("claim") and not state.restored
-    unnamed = state.kill and not state.named and not state.restored
+    unclaimed = not state.first.startswith("claim")
+    unnamed = state.kill and not state.named
     broken = {
         8: unclaimed,
         4: rules.entry and unnamed,
@@ -493,6 +443,8 @@ def _evidence(state: State, rules: Rules) -> Moves:
         return
     if state.executed and state.listed:
         yield "found", state._replace(out="done")
+        if rules.flickers and state.faults and state.out == "doubt":
+            yield from _missed(state, rules)
         return
     entries = [entry for _, entry, _ in _entries(state, rules)]
     if state.out == "presumed":
@@ -523,8 +475,28 @@ def _seal(state: State, rules: Rules, entries: list[str]) -> Moves:
         travelling = state.calls if rules.abandon or "calling" not in entries else 0
         if not rules.settle or (not travelling and state.listed):
             yield "settled", state._replace(sealed="settled")
-    if state.sealed == "settled":
+    if state.sealed in ("settled", "passed"):
+        yield from _passed(state, rules)
+
+
+def _passed(state: State, rules: Rules) -> Moves:
+    """A search after the settling time found nothing: a pass, of which two are needed."""
+    if not rules.flickers:
         yield "two passes found nothing", state._replace(out="presumed")
+    elif state.sealed == "settled" and rules.two_passes:
+        yield "a pass found nothing", state._replace(sealed="passed")
+    else:
+        yield "the last pass found nothing", state._replace(out="presumed")
+
+
+def _missed(state: State, rules: Rules) -> Moves:
+    """The venue's list leaves out, this once, what it holds."""
+    missed = state._replace(faults=state.faults - 1)
+    if state.sealed == "sent":
+        missed = missed._replace(sealed="settled")
+    if missed.sealed in ("settled", "passed"):
+        for name, after in _passed(missed, rules):
+            yield f"the list flickers: {name}", after
 
 
 # Crashes.
@@ -545,14 +517,29 @@ def _crashes(state: State, rules: Rules) -> Moves:
             yield "bridge dies", left._replace(bridges=_with(state, index, dead), ghost=ghost)
     yield "node restarts", _restarted(left, rules)
     if rules.restore and state.first:
-        one, two = (
-            Bridge(at="dead" if b.at == "dead" else "idle", journal=b.journal, requests=b.requests)
-            for b in state.bridges
-        )
-        yield (
-            "RESTORE",
-            left._replace(first="", out="", sealed="", ghost="", bridges=(one, two), restored=True),
-        )
+        yield "RESTORE", _restored(left, rules)
+
+
+def _restored(state: State, rules: Rules) -> State:
+    """The fleet has stopped; its log knows of the order what the node's journal does."""
+    stopped = _restarted(state, rules)
+    one, two = (
+        Bridge(at="dead" if b.at == "dead" else "idle", journal=b.journal) for b in stopped.bridges
+    )
+    entries = (stopped.journal, one.journal, two.journal)
+    known = any(entry in ("sending", "answered", "refused") for entry in entries)
+    return stopped._replace(
+        kill="stands",
+        named=False,
+        epoch=False,
+        confirmed=False,
+        lease_over=False,
+        first="claim" if known and rules.put_back else "",
+        out="",
+        sealed="",
+        ghost="",
+        bridges=(one, two),
+    )
 
 
 def _restarted(state: State, rules: Rules) -> State:

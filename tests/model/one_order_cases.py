@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.model.explore import LIVENESS, Case
-from tests.model.one_order import Rules, State, machine
+from tests.model.one_order import State, machine
+from tests.model.one_order_rules import Rules
 
 
 def _case(name: str, breaks: int, *, only: int = 0, note: str = "", **rules: Any) -> Case[State]:
@@ -19,6 +20,7 @@ def _whole(name: str, **rules: Any) -> Case[State]:
 CASES: tuple[Case[State], ...] = (
     _whole("an entry, two faults", faults=2),
     _whole("an exit, two faults", entry=False, faults=2),
+    _whole("an entry, a list that flickers", flickers=True),
     _whole("an entry, the log restored", restore=True),
     _whole("an exit, the log restored", entry=False, restore=True),
     _case("without the fence", 3, fence=False),
@@ -42,7 +44,9 @@ CASES: tuple[Case[State], ...] = (
     ),
     _case("`Exists` taken for `Mine`, a journal per bridge", 1, only=1, own_ack=False,
           one_journal=False, entry=False, faults=0),
-    _case("a journal per bridge, the log restored", 1, only=1, one_journal=False, restore=True),
+    _case("a journal per bridge, the log restored, and nothing put back", 1, only=1,
+          one_journal=False, entry=False, restore=True, put_back=False),
+    _case("the log restored, and nothing put back", 7, only=7, restore=True, put_back=False),
     _case("without the journal", 1, only=1, journal=False),
     _case("the journal after the call", 1, only=1, journal_first=False),
     _case("a journal that forgets", 7, journal_durable=False),
@@ -60,7 +64,8 @@ CASES: tuple[Case[State], ...] = (
     _case("exits not exempt from the epoch", 9, entry=False, exits_exempt=False),
     _case("an unknown outcome called a refusal", 7, only=7, doubt=False),
     _case("absence without a seal", 7, seal=False),
-    _case("a seal while the call runs", 7, abandon=False),
-    _case("no settling time", 7, settle=False),
+    _case("a seal while the call runs", 7, only=7, abandon=False),
+    _case("no settling time", 7, only=7, settle=False),
+    _case("one pass, a list that flickers", 10, flickers=True, two_passes=False),
     _case("no watcher", LIVENESS, watcher=False),
 )  # fmt: skip

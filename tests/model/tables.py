@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.model import netting_exits, one_order, one_order_cases, two_orders
+from tests.model import netting_exits, one_order, one_order_cases, one_order_rules, two_orders
 from tests.model.explore import Case
 
 
@@ -23,7 +23,7 @@ def _title(text: str | None) -> str:
 
 
 TABLES = (
-    Table("order", _title(one_order.__doc__), one_order.INVARIANTS, one_order_cases.CASES),
+    Table("order", _title(one_order.__doc__), one_order_rules.INVARIANTS, one_order_cases.CASES),
     Table("orders", _title(two_orders.__doc__), two_orders.INVARIANTS, two_orders.CASES),
     Table("exits", _title(netting_exits.__doc__), netting_exits.INVARIANTS, netting_exits.CASES),
 )

@@ -8,16 +8,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from argos_bridge.core import entry, retry
+from argos_bridge.core.restore import Asked, NodeJournal
 from argos_bridge.core.retry import Rule
 from argos_bridge.core.state import AccountState
 from argos_bridge.core.step import Moment, once_id
 from argos_bridge.runner.claims import Claims
 from argos_common.domain.book import LegView, OrderView
-from argos_common.domain.control import AccountControl
-from argos_common.domain.ids import OrderId
+from argos_common.domain.control import AccountControl, KillReleased, Scope
+from argos_common.domain.ids import Account, OrderId
 from argos_common.domain.node import Journaled, Outcome, Result, Seal, Submission
 from argos_common.domain.order import OrderDeclined, OrderState, OrderSubmitting, RefusalClass
-from argos_common.domain.verdict import Effect
+from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.lasthop.gates import BOTH, GATES, Gate
 from argos_common.lasthop.hop import LastHop
 from argos_common.lasthop.journal import AsyncJournal, Entry, Journal, Kept, MemoryJournal, digest
@@ -37,9 +38,11 @@ from argos_common.wire import subjects
 from argos_common.wire.codec import encode
 from argos_mt5_node.core import request
 from argos_risk.core import exposure
+from argos_risk.core import state as risk_state
 from argos_risk.core.exposure import Exposure
 from argos_risk.core.rule import OpenRule
 from argos_risk.core.rules import OPEN_RULES
+from argos_risk.core.state import AccountRisk
 
 from argos_simulation.network import SimLog
 
@@ -228,6 +231,42 @@ _build = request.build
 
 def built_without_stop(submission: Submission, symbol: Any, **how: Any) -> Any:  # as `build`
     return _build(replace(submission, stop_price=None), symbol, **how)
+
+
+# --- a restore
+
+
+def nothing_put_back(self: Any, *about: Any) -> None:  # as `_Writing.put_back`
+    del self, about
+
+
+def release_for_kill(account: Account, asked: Asked) -> KillReleased:
+    """What changes nothing, in the kill's place."""
+    return KillReleased(
+        account=account,
+        scope=Scope.FLEET,
+        actor=asked.actor,
+        reason=asked.reason,
+        request_id="",
+        asked_at_ns=asked.now_ns,
+    )
+
+
+def nobody_remembers(journal: NodeJournal) -> int:
+    del journal
+    return 0
+
+
+def no_answer(*about: Any) -> None:  # as `of_outcome`
+    del about
+
+
+_fold_verdict = risk_state._verdict  # noqa: SLF001  # wrapped below
+
+
+def verdict_not_remembered(risk: AccountRisk, sequence: int, verdict: VerdictGiven) -> None:
+    _fold_verdict(risk, sequence, verdict)
+    risk.put_back.clear()
 
 
 # --- risk

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from argos_bridge.core import doubt, entry, retry
+from argos_bridge.core import doubt, entry, restore, retry
 from argos_bridge.runner import watch
 from argos_bridge.runner.claims import Claims
 from argos_common.domain.errors import BadInput
@@ -25,6 +25,7 @@ from argos_common.runtime.log import CreateOnce, Fence, Head
 from argos_common.testing.memory_log import MemoryStore
 from argos_mt5_node.runner import placing
 from argos_risk.core import decide, rules
+from argos_risk.core import state as risk_state
 
 from argos_simulation import ablated
 from argos_simulation.network import SimLog
@@ -241,6 +242,36 @@ ABLATIONS: dict[str, Ablation] = {
         faults={"venue-late-deals": 1},
         violates=(24,),
     ),
+    "put-back": Ablation(
+        what="a restore does not put back what only a node's journal knows",
+        patches=((restore._Writing, "put_back", ablated.nothing_put_back),),  # noqa: SLF001  # the part
+        faults={"restore": 1},
+        violates=(12, 13, 39),
+    ),
+    "judged-once": Ablation(
+        what="risk forgets that a restore has put back a cause's verdict",
+        patches=((risk_state, "_verdict", ablated.verdict_not_remembered),),
+        faults={"restore": 1},
+        violates=(7,),
+    ),
+    "restore-kills": Ablation(
+        what="a restore kills no account",
+        patches=((restore, "_kill", ablated.release_for_kill),),
+        faults={"restore": 1},
+        violates=(45,),
+    ),
+    "kept-places": Ablation(
+        what="a restore keeps no place for what is lost",
+        patches=((restore, "_highest", ablated.nobody_remembers),),
+        faults={"restore": 1, "kill-switch": 2},
+        violates=(45,),
+    ),
+    "journal-answers": Ablation(
+        what="a restore puts claims back without the answers that the journal has",
+        patches=((restore, "of_outcome", ablated.no_answer),),
+        faults={"restore": 1, "venue-requote": 8},
+        violates=(20,),
+    ),
     "fresh-facts": Ablation(
         what="risk decides without asking how old price and account are",
         patches=((rules, "OPEN_RULES", ablated.rules_without("venue", "quote", "equity")),),
@@ -252,10 +283,12 @@ ABLATIONS: dict[str, Ablation] = {
 SHOWN_ELSEWHERE: dict[str, str] = {
     "durable-epoch": "A node that forgets its epoch at a restart is still held by the lease that each"
     " request names, which dies with the node's memory. The model shows both: nothing breaks without"
-    " it alone, and a kill is broken without it and the nonce (tests/model, an epoch forgotten).",
+    " it alone, and a kill is broken without it and the nonce (tests/model/one_order_cases.py: `the"
+    " same, and an epoch that is forgotten`).",
     "two-passes": "One pass after the settling time would do while a venue shows everything within"
-    " its known lag, which the simulated ones do. The second is for a venue whose list flickers; no"
-    " fault here is one, so nothing here proves it.",
+    " its known lag, which the simulated ones do. The second is for a venue whose list flickers; the"
+    " model shows that without it such an order is presumed absent while it lives"
+    " (tests/model/one_order_cases.py: `one pass, a list that flickers`).",
 }
 """Safeguards that no seed misses, and why they are there all the same."""
 

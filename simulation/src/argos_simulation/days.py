@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+from argos_common.domain.node import CommandKind
 from argos_common.runtime.log import Append, Unconditional
 from argos_common.testing.memory_log import CAPACITY_BYTES
 from argos_common.wire import subjects
@@ -18,7 +19,8 @@ from argos_simulation import fleet
 from argos_simulation.chance import Chance
 from argos_simulation.loop import sleep
 from argos_simulation.network import Way
-from argos_simulation.workload import Sender
+from argos_simulation.restoring import drawn, roll
+from argos_simulation.workload import Operator, Sender
 from argos_simulation.world import Host, Service, World
 
 Happening = Callable[["BadDays", Chance], Awaitable[None]]
@@ -33,9 +35,10 @@ LONG_PAUSE_S = (9.0, 20.0)
 class BadDays:
     """Each kind waits for its moment, does its worst, and makes it good again."""
 
-    def __init__(self, world: World, sender: Sender) -> None:
+    def __init__(self, world: World, sender: Sender, operator: Operator) -> None:
         self.world = world
         self.sender = sender
+        self.operator = operator
         self._chance = world.chance.fork("days")
 
     async def run(self, name: str, span_s: float) -> None:
@@ -315,6 +318,19 @@ class BadDays:
         append = Append(subject=subject, data=data, condition=Unconditional())
         self.world.store.apply((append,))
 
+    # --- backups
+
+    async def restored(self, chance: Chance) -> None:
+        """The log server's disk is lost; an older copy is put back, and later somebody resumes."""
+        world = self.world
+        world.halt()
+        await self.for_a_while(chance, 0.5, 4.0)
+        await roll(world, drawn(world, chance))
+        world.go_on()
+        await self.for_a_while(chance, 1.0, 8.0)
+        if chance.happens(0.9):
+            await self.operator.command(CommandKind.RELEASE)
+
 
 def _readable(data: bytes) -> bool:
     """Whether a secret can be found in it; a number that is none makes it no JSON."""
@@ -380,4 +396,5 @@ HAPPENINGS: Mapping[str, Happening] = {
     "alert-replayed": BadDays.replayed_alert,
     "message-malformed": BadDays.malformed_message,
     "event-malformed": BadDays.malformed_event,
+    "restore": BadDays.restored,
 }

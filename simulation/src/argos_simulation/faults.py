@@ -127,6 +127,8 @@ EVENTS: tuple[str, ...] = (
     "alert-replayed",
     "message-malformed",
     "event-malformed",
+    # backups
+    "restore",
 )
 """What happens at a moment rather than per call, or holds for a whole seed."""
 

@@ -13,7 +13,6 @@ from argos_simulation import fleet
 from argos_simulation.chance import Chance
 
 T = TypeVar("T")
-GENERATION = "sim"
 
 
 class Proposals:
@@ -48,11 +47,12 @@ class ProposalsReader:
 class Snapshots:
     """The last snapshot file of each kind of service: its text, as the services write it."""
 
+    generation: str
     texts: dict[str, str] = field(default_factory=dict)
 
     def keep(self, kind: str, sequence: int, state: object, *, schema: int) -> None:
         self.texts[kind] = snapshot_text(
-            state, generation=GENERATION, sequence=sequence, schema=schema
+            state, generation=self.generation, sequence=sequence, schema=schema
         )
 
     def damage(self, kind: str, chance: Chance) -> None:
@@ -82,6 +82,6 @@ class Snapshots:
         if text is None:
             return None
         found = read_snapshot(
-            text, state, name=kind, generation=GENERATION, schema=schema, last_sequence=last
+            text, state, name=kind, generation=self.generation, schema=schema, last_sequence=last
         )
         return found if isinstance(found, Snapshot) else None

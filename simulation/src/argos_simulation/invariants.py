@@ -95,6 +95,10 @@ INVARIANTS: dict[int, tuple[str, str]] = {
         "doubt-blocks",
         "No OPEN call begins on a symbol of which the node's disk has an id without an outcome.",
     ),
+    45: (
+        "restored",
+        "A restore keeps what copy, ledger or a journal had, kills all, and no older claim is sent.",
+    ),
 }
 
 

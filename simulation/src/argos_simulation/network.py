@@ -180,7 +180,7 @@ class SimBus:
         self._cable = cable
 
     async def publish(self, subject: str, payload: bytes) -> None:
-        await self._cable.process.gate()
+        await self._cable.process.leaving()
         if not self._goes(subject, payload):
             return
         await self._cable.travel("bus-slow")
@@ -195,13 +195,13 @@ class SimBus:
             if not cable.bus.back:
                 return None
             answer = await handler(at, payload)
-            await cable.process.gate()
+            await cable.process.leaving()
             return answer if cable.bus.there else None
 
         await self._bus.subscribe(subject, gated, queue)
 
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
-        await self._cable.process.gate()
+        await self._cable.process.leaving()
         if not self._goes(subject, payload):
             await self._cable.never(timeout_s)
             raise NoReply(subject)

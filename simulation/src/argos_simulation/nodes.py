@@ -55,10 +55,14 @@ class Life:
 
 @dataclass(slots=True)
 class Site:
-    """Where a node lives. `life` is None while it is down."""
+    """Where a node lives. `life` is None while it is down.
+
+    `cuts`: how often every connection to it ended for good, with all that was on its way.
+    """
 
     name: str
     life: Life | None = None
+    cuts: int = 0
 
 
 class SimNode:
@@ -73,7 +77,7 @@ class SimNode:
         cable, site = self._cable, self._site
         if cable.faults.strike("node-request-duplicated", cable.chance):
             delay_s = cable.chance.between(*LATE_S)
-            cable.process.loop.call_later(delay_s, _deliver_again, site, submission)
+            cable.process.loop.call_later(delay_s, _deliver_again, site, submission, site.cuts)
         try:
             return await self._call(lambda node: node.submit(submission), timeout_s)
         except NodeUnavailable as error:
@@ -107,7 +111,7 @@ class SimNode:
             async for answer in answers:
                 await self._cable.travel("node-slow")
                 await self._mended(there=True)
-                await self._cable.process.gate()
+                await self._cable.process.leaving()
                 arrived.put_nowait(answer)
 
         async def at_the_node() -> AsyncIterator[LeaseAnswer]:
@@ -149,9 +153,9 @@ class SimNode:
         if not way.there or cable.faults.strike("node-request-lost", cable.chance):
             await cable.never(timeout_s)
             raise NodeUnavailable("the request was lost")
-        lost = cable.faults.strike("node-answer-lost", cable.chance)
+        lost, cuts = cable.faults.strike("node-answer-lost", cable.chance), self._site.cuts
         await cable.travel("node-slow", SLOW_S)
-        life = self._site.life
+        life = self._site.life if self._site.cuts == cuts else None
         if life is None:
             await cable.process.gate()
             raise NodeUnavailable(f"the node {self._site.name} is not there")
@@ -214,14 +218,14 @@ async def _served(process: Process, work: Awaitable[T]) -> T:
     try:
         answer = await work
     except ArgosError:
-        await process.gate()
+        await process.leaving()
         raise
-    await process.gate()
+    await process.leaving()
     return answer
 
 
-def _deliver_again(site: Site, submission: Submission) -> None:
+def _deliver_again(site: Site, submission: Submission, cuts: int) -> None:
     """A copy of a request that the network kept."""
     life = site.life
-    if life is not None:
+    if life is not None and site.cuts == cuts:
         asyncio.ensure_future(life.node.submit(submission))  # noqa: RUF006  # nobody waits for it

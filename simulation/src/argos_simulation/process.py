@@ -6,7 +6,8 @@ their next call to the world. `pause` holds it at the gate until `resume`: a zom
 on with what it knew.
 
 A *point* is a gate at a moment that matters, such as before and after a journal's sync: there a
-process may be made to die by chance, so that a crash meets every such moment.
+process may be made to die by chance, so that a crash meets every such moment. Words that leave no
+record pass a point of their own kind, `leaving`, which strikes less often, for they are many.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Process:
     name: str
     life: int
     hazard: Hazard = _no_hazard
+    hazard_leaving: Hazard = _no_hazard
     alive: bool = True
     loop: VirtualLoop = field(default_factory=running)
     failure: BaseException | None = None
@@ -95,6 +97,12 @@ class Process:
         """A gate at which the process may die."""
         if self.alive:
             self.hazard(self)
+        await self.gate()
+
+    async def leaving(self) -> None:
+        """The same before something leaves that is nowhere on record."""
+        if self.alive:
+            self.hazard_leaving(self)
         await self.gate()
 
     @property

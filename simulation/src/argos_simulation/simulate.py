@@ -125,7 +125,7 @@ async def _simulate(
         world.paper_faults.lag_ns = 2_000_000_000
     start_fleet(world)
     operator, sender = Operator(world), Sender(world)
-    days = BadDays(world, sender)
+    days = BadDays(world, sender, operator)
     burst = faults.has("alert-burst") and faults.fire("alert-burst")
     planned = alerts(seed, chance.fork("alerts"), span_s, alerts_most, burst=burst)
     sent = [each for at, each in enumerate(planned) if cut.alerts is None or at in cut.alerts]

@@ -68,7 +68,7 @@ class GatedTerminal:
         return answers
 
     async def kill(self) -> None:
-        await self.cable.process.gate()
+        await self.cable.process.leaving()
         await self.inner.kill()
 
     async def alone(self) -> bool:

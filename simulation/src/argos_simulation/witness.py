@@ -8,7 +8,7 @@ the invariants.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from argos_common.domain.control import Control
@@ -23,7 +23,7 @@ from argos_common.domain.venue import DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import VerdictGiven
 from argos_common.lasthop.journal import Journal
 from argos_common.runtime.clock import Clock
-from argos_common.runtime.log import Entry
+from argos_common.runtime.log import Answer, Append, Busy, Entry
 from argos_common.testing.memory_log import MemoryStore
 from argos_common.wire import codec, subjects
 from argos_exchange_node.adapters.memory_store import MemoryStore as PaperStore
@@ -183,14 +183,24 @@ class WitnessedStore(MemoryStore):
     """A log server whose every stored entry is seen by the witness at once."""
 
     def __init__(
-        self, clock: Clock, seen: Callable[[Entry], None], entries: Iterable[Entry] = ()
+        self,
+        clock: Clock,
+        seen: Callable[[Entry], None],
+        *,
+        generation: str = "sim",
+        replicas: int = 1,
     ) -> None:
-        self._seen = seen
-        super().__init__(clock, generation="sim", entries=entries)
+        self.seen = seen
+        self.retired = False
+        super().__init__(clock, generation=generation, replicas=replicas)
+
+    def apply(self, appends: Sequence[Append]) -> Answer:
+        """As the log; of what is meant for a generation that is over nothing is stored."""
+        return Busy("another stream") if self.retired else super().apply(appends)
 
     def _store(self, entry: Entry) -> None:
         super()._store(entry)
-        self._seen(entry)
+        self.seen(entry)
 
 
 def line_of(entry: Entry) -> bytes:

@@ -39,6 +39,8 @@ class CallWitness:
     submissions: dict[OrderId, Submission] = field(default_factory=dict)
     filled: dict[tuple[Account, str, int], Decimal] = field(default_factory=dict)
     """What each leg's orders filled at the venue."""
+    older: set[OrderId] = field(default_factory=set)
+    """Claims on record from before a restore."""
 
     def begins(self, submission: Submission, process: Process, node_now_ns: int) -> None:
         """A last hop begins to call its venue."""
@@ -59,6 +61,8 @@ class CallWitness:
             f"order {order_id} is sent, though {self.never_sent.get(order_id)}",
             holds=order_id not in self.never_sent,
         )
+        if self.older:
+            court.check(45, f"order {order_id} is sent again", holds=order_id not in self.older)
         late_ns = node_now_ns - submission.deadline_ns
         court.check(
             26,

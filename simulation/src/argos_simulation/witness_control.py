@@ -56,6 +56,12 @@ class ControlWitness:
     _released: dict[str, Command] = field(default_factory=dict)
     _epochs: dict[Account, int] = field(default_factory=dict)
 
+    def again(self, court: Court) -> ControlWitness:
+        """One for another log: it knows what operators asked and what is on disks, no event."""
+        return ControlWitness(
+            court, self.journals, _released=dict(self._released), _epochs=dict(self._epochs)
+        )
+
     def now(self, account: Account) -> AccountControl:
         """The account's control as the log has it."""
         return self._history(account).states[-1]

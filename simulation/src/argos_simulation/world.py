@@ -46,6 +46,8 @@ RESTART_S = (0.3, 6.0)
 PAUSE_S = (0.3, 9.0)
 DRIFT_PPM = 500
 TICK_MS = 250
+LEAVING = 0.2
+"""How much of a crash's rate holds before words that leave no record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +133,14 @@ class World:
         self.bus = MemoryBus(self.true_clock, handler_failed=self._handler_failed)
         self.server = Server()
         self.log_away = False
+        self.halted = False
+        """The whole fleet is stopped, and nothing is started."""
         self.ledger = MemoryLedger(keep_events=False)
         self.ledgers: dict[str, MemoryLedger] = {}
         self.links: list[SimLink] = []
         self.crossed = False
         self.proposals = Proposals()
-        self.snapshots = Snapshots()
+        self.snapshots = Snapshots(self.store.generation)
         self.sites = {name: Site(name) for name in (fleet.MT5_NODE, fleet.PAPER_NODE)}
         self.services: dict[str, Service] = {}
         self.gateways: list[str] = []
@@ -179,10 +183,15 @@ class World:
         self._start(service)
 
     def _start(self, service: Service) -> None:
-        if service.host is not None or not service.wanted:
+        if service.host is not None or not service.wanted or self.halted:
             return
         service.lives += 1
-        process = Process(service.name, service.lives, hazard=self._hazard(service))
+        process = Process(
+            service.name,
+            service.lives,
+            hazard=self._hazard(service, "hazard", 1.0),
+            hazard_leaving=self._hazard(service, "leaving", LEAVING),
+        )
         clock = HostClock(START_NS, service.skew_ns, process, service.drift_ppm)
         own = self.chance.fork(f"{service.name}/{service.lives}")
         cable = Cable(process, own, self.faults, self.server)
@@ -202,11 +211,14 @@ class World:
         self.tell(f"start {process}")
         service.start(host)
 
-    def _hazard(self, service: Service) -> Callable[[Process], None]:
+    def _hazard(self, service: Service, name: str, share: float) -> Callable[[Process], None]:
         crash, pause = f"crash-{service.kind}", f"pause-{service.kind}"
-        chance = self.chance.fork(f"hazard/{service.name}/{service.lives}")
+        chance = self.chance.fork(f"{name}/{service.name}/{service.lives}")
+        struck = self.faults.has(crash) or self.faults.has(pause)
 
         def hazard(process: Process) -> None:
+            if share < 1 and not (struck and chance.happens(share)):
+                return
             if crash in POINTS and self.faults.strike(crash, chance):
                 self.crash(process.name)
             elif pause in POINTS and not process.paused and self.faults.strike(pause, chance):
@@ -230,6 +242,20 @@ class World:
         self._forget(service)
         delay_s = self.chance.fork(f"restart/{name}/{service.lives}").between(*RESTART_S)
         asyncio.get_running_loop().call_later(delay_s, self._start, service)
+
+    def halt(self) -> None:
+        """Everything stops, and nothing that was under way between processes arrives any more."""
+        self.halted = True
+        for name in self.services:
+            self.crash(name)
+        for site in self.sites.values():
+            site.cuts += 1
+
+    def go_on(self) -> None:
+        """Everything is started again."""
+        self.halted = False
+        for service in self.services.values():
+            self._start(service)
 
     def _forget(self, service: Service) -> None:
         match service.kind:

@@ -10,6 +10,9 @@
     venue agrees       no discrepancy stands open
     readable           every entry can be decoded, and no order did what its table calls illegal
 
+An order that a restore put back stands where it was put, not where it was claimed: of it, neither
+fence nor kill is asked.
+
 Pure. A signal is routed to the accounts whose configuration in force lists its strategy; one that
 none lists waits for the first configuration that does.
 """
@@ -24,6 +27,7 @@ from argos_common.domain.event import Event
 from argos_common.domain.ids import Account, SignalId
 from argos_common.domain.order import LIVE, OrderFilled, OrderSubmitting
 from argos_common.domain.reconcile import DiscrepancyFound, DiscrepancyResolved
+from argos_common.domain.restore import LogRestored
 from argos_common.domain.signal import SignalAccepted
 from argos_common.domain.venue import DealEntry, DealRecorded
 from argos_common.domain.verdict import Effect, Origin, VerdictGiven
@@ -140,7 +144,7 @@ class Audit:
                 self._signals[event.signal_id] = (sequence, event.strategy, accounts)
             case ConfigApplied():
                 self._route_waiting(event.account)
-            case VerdictGiven() if event.origin is Origin.SIGNAL:
+            case VerdictGiven() if event.origin in (Origin.SIGNAL, Origin.RESTORE):
                 key = (event.cause_id, event.account)
                 self._verdicts[key] = self._verdicts.get(key, 0) + 1
                 if self._verdicts[key] > 1:
@@ -149,6 +153,8 @@ class Audit:
                         f"signal {event.cause_id} has {self._verdicts[key]} verdicts on"
                         f" {event.account} (entry {sequence})",
                     )
+            case LogRestored():
+                self._put_back(event)
             case OrderSubmitting():
                 self._one_live(event, sequence)
             case OrderFilled():
@@ -163,6 +169,13 @@ class Audit:
                 self._discrepancies.pop(event.discrepancy_id, None)
             case _:
                 pass
+
+    def _put_back(self, event: LogRestored) -> None:
+        """What a restore put back had been claimed long before, under the control of its time."""
+        for order_id in event.put_back:
+            for name in ("claimed first", "nothing after kill"):
+                found = self._broken.get(name, [])
+                self._broken[name] = [s for s in found if not s.startswith(f"order {order_id} ")]
 
     def _lists(self, account: Account, strategy: str) -> bool:
         config = self.fold.configs.get(account)

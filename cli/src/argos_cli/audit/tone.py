@@ -18,6 +18,7 @@ from argos_common.domain.reconcile import (
     DiscrepancyResolved,
     OrderMatched,
 )
+from argos_common.domain.restore import EntryLost, LogRestored
 from argos_common.domain.signal import SignalRefused
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import Decision, VerdictGiven
@@ -28,7 +29,7 @@ from argos_cli.output import Tone
 def tone(event: Event | None) -> Tone:
     """How loud it is."""
     match event:
-        case None | DiscrepancyFound() | OrderInDoubt() | KillEngaged():
+        case None | DiscrepancyFound() | OrderInDoubt() | KillEngaged() | LogRestored():
             return "error"
         case SignalRefused() | OrderRefused() | OrderDeclined() | AlertRaised() | FlattenOrdered():
             return "warn"
@@ -43,5 +44,6 @@ def tone(event: Event | None) -> Tone:
 def worth_showing(event: Event | None) -> bool:
     """Whether somebody who watches a fleet wants to see it; the rest is in `argos log tail`."""
     return not isinstance(
-        event, NodeConfirmed | OrderAcknowledged | DealRecorded | ConfigApplied | OrderSealed
+        event,
+        NodeConfirmed | OrderAcknowledged | DealRecorded | ConfigApplied | OrderSealed | EntryLost,
     )

@@ -69,8 +69,6 @@ async def check(opened: Opened) -> Check:
 async def _differences(
     opened: Opened, connection: Connection, found: Checkpoint, last: int
 ) -> list[str]:
-    if found.generation != opened.generation:
-        return [f"the ledger is of generation {found.generation}, the log is {opened.generation}"]
     check_reaches(last, found.sequence, "the ledger")
     comparison = Comparison(connection)
     async for batch in _batches(opened, found.sequence):
@@ -88,7 +86,7 @@ async def rebuild(opened: Opened) -> Rebuilt:
     url = ledger_url(opened.state)
     path = sqlite_path(url)
     last = (await opened.log.status()).last_sequence
-    await asyncio.to_thread(_check_not_the_only_copy, url, opened.generation, last)
+    await asyncio.to_thread(_check_not_the_only_copy, url, last)
     if path is None:
         await asyncio.to_thread(_drop_tables, url)
         made = await _make(opened, url)
@@ -113,14 +111,14 @@ async def rebuild(opened: Opened) -> Rebuilt:
     return Rebuilt(str(path), made.sequence, made.hash)
 
 
-def _check_not_the_only_copy(url: str, generation: str, last: int) -> None:
+def _check_not_the_only_copy(url: str, last: int) -> None:
     """Raises LogDamaged if the ledger that is there has seen more of the log than is left of it."""
     try:
         with one_moment(url) as connection:
             found = stored_checkpoint(connection)
     except (SQLAlchemyError, OSError):
         return  # it cannot be read: that is why it is made again
-    if found is not None and found.generation == generation:
+    if found is not None:
         check_reaches(last, found.sequence, "the ledger")
 
 

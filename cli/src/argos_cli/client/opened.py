@@ -26,7 +26,7 @@ from argos_cli.fleet.state_folder import (
     FleetRecord,
     FolderLock,
     end_left_over,
-    last_record,
+    log_generation,
     read_record,
 )
 
@@ -127,12 +127,11 @@ async def _connected(
 @asynccontextmanager
 async def _on_stopped_folder(state: Path) -> AsyncIterator[Opened]:
     with FolderLock(state):
-        before = last_record(state)
         end_left_over(state)
         server = await start_nats((state / "nats").resolve(), port=0, monitor_port=0)
         try:
             settings = NatsSettings(url=server.url, name="cli")
-            generation = before.generation if before else "g1"
+            generation = log_generation(state)
             async with _connected(settings, generation, state, server.monitor_url, None) as opened:
                 yield opened
         finally:

@@ -1,4 +1,4 @@
-"""`argos log tail | export`: the record itself."""
+"""`argos log tail | export | restore`: the record itself."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from argos_cli.audit.tone import tone
 from argos_cli.client.history import Recorded, follow, read_now, to_line
 from argos_cli.client.opened import open_fleet
 from argos_cli.commands.options import DEFAULT_STATE, JsonOption, StateOption
+from argos_cli.commands.restore import restore
 from argos_cli.exits import run, usage
 from argos_cli.output import clock_text, say, show, show_json
 
 log = typer.Typer(no_args_is_help=True, help="The record of everything decided or happened.")
+log.command()(restore)
 
 
 @log.command()

@@ -3,7 +3,8 @@
     <state>/lock             held while a fleet (or a tool on a stopped one) uses the folder
     <state>/run/fleet.json   where everything of the fleet is; without pids when it is stopped
     <state>/logs/            what each process says
-    <state>/nats/            the log itself
+    <state>/nats/            the log itself, with the name of its generation
+    <state>/archive/         logs of older generations, after a restore
 
 A folder whose fleet was killed is put in order by the next one that starts on it.
 """
@@ -22,6 +23,7 @@ from types import TracebackType
 from argos_common.domain.errors import OurMistake
 
 RECORD = Path("run/fleet.json")
+FIRST_GENERATION = "g1"
 _END_S, _POLL_S = 5.0, 0.1
 
 
@@ -116,6 +118,22 @@ def last_record(state: Path) -> FleetRecord | None:
         return FleetRecord(**values)
     except (OSError, ValueError, TypeError):
         return None
+
+
+def log_generation(state: Path) -> str:
+    """Which generation the folder's log is of."""
+    try:
+        return (state / "nats" / "generation").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return FIRST_GENERATION
+
+
+def keep_generation(nats: Path, generation: str) -> None:
+    """Write it down beside the log itself, for good."""
+    with (nats / "generation").open("w", encoding="utf-8") as file:
+        file.write(generation + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def mark_stopped(state: Path) -> None:

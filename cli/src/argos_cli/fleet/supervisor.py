@@ -35,10 +35,12 @@ from argos_cli.fleet.backoff import next_failure, pause_s
 from argos_cli.fleet.child import Child, Phase, keep_small, launcher, start_fresh
 from argos_cli.fleet.log_server import StuckLog, launch_log, prepare_log
 from argos_cli.fleet.state_folder import (
+    FIRST_GENERATION,
     FleetRecord,
     FolderLock,
     LastEnd,
     end_left_over,
+    log_generation,
     mark_stopped,
     write_record,
 )
@@ -67,13 +69,12 @@ class ProcessState:
 class EmbeddedFleet:
     """A fleet on one machine; see the module's text. Use it from the main thread."""
 
-    def __init__(  # noqa: PLR0913  # a composition root: each is one thing that may be replaced
+    def __init__(  # a composition root: each is one thing that may be replaced
         self,
         config: Path,
         state: Path,
         *,
         ports: Mapping[str, int] | None = None,
-        generation: str = "g1",
         say: Callable[[str], None] = lambda _: None,
         clock: Clock | None = None,
         env: Mapping[str, str] | None = None,
@@ -85,7 +86,7 @@ class EmbeddedFleet:
         """
         self.config = config.resolve()
         self.folder = state.resolve()
-        self.generation = generation
+        self.generation = FIRST_GENERATION
         self.urls: dict[str, str] = {}
         self.ports: dict[str, int] = {}
         self.fleet: Fleet | None = None
@@ -226,6 +227,7 @@ class EmbeddedFleet:
         self._say(f"starting the fleet on {self.folder}")
         self._open.enter_context(FolderLock(self.folder))
         left_over = end_left_over(self.folder)
+        self.generation = log_generation(self.folder)
         if left_over:
             self._say(f"ended what an earlier fleet had left running: {', '.join(left_over)}")
         self.ports = ports.choose(*plan.wanted_ports(fleet, self._given_ports))

@@ -29,7 +29,11 @@ class LedgerUnusable(OurMistake):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """How far the ledger has come. `hash` chains every entry's sequence, subject and bytes."""
+    """How far the ledger has come. `hash` chains every entry's sequence, subject and bytes.
+
+    `generation`: of the log that its last entry came from. A log of another generation that begins
+    with the same entries is the same log after a restore, and the ledger goes on with it.
+    """
 
     generation: str
     sequence: int = 0
@@ -50,8 +54,7 @@ class Ledger(Protocol):
     async def open(self, generation: str) -> Checkpoint:
         """Take the ledger for writing; make it if there is none.
 
-        Raises LedgerUnusable if it is damaged, of another generation or written by somebody else,
-        and LedgerUnavailable.
+        Raises LedgerUnusable if it is damaged or written by somebody else, and LedgerUnavailable.
         """
         ...
 

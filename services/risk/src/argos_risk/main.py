@@ -12,7 +12,7 @@ from argos_risk.adapters.report import ServiceReport
 from argos_risk.core.state import RiskState
 from argos_risk.runner.risk import RiskPorts, RiskRunner
 
-SCHEMA = 4
+SCHEMA = 5
 """Counts up when the meaning or shape of RiskState changes."""
 PULSE_EVERY_S = 0.2
 AWAY_PAUSE_S = 0.5

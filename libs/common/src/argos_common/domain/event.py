@@ -10,6 +10,7 @@ from argos_common.domain.reconcile import (
     DiscrepancyResolved,
     OrderMatched,
 )
+from argos_common.domain.restore import EntryLost, LogRestored
 from argos_common.domain.signal import SignalAccepted, SignalRefused
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
 from argos_common.domain.verdict import VerdictGiven
@@ -27,4 +28,6 @@ Event = (
     | DiscrepancyFound
     | DiscrepancyResolved
     | AlertRaised
+    | EntryLost
+    | LogRestored
 )

@@ -22,7 +22,11 @@ from argos_common.domain.verdict import Effect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One order on its way to a venue. `budget_ns` counts from receipt on the node's own clock."""
+    """One order on its way to a venue. `budget_ns` counts from receipt on the node's own clock.
+
+    `claim`: the claim's bytes as they stand on record; the node only keeps them, for a log that has
+    lost them.
+    """
 
     order_id: OrderId
     account: Account
@@ -42,6 +46,7 @@ class Submission:
     stop_price: Decimal | None = None
     take_profit_price: Decimal | None = None
     trace_parent: str = ""
+    claim: bytes = b""
 
 
 class Result(Enum):

@@ -17,11 +17,12 @@ from argos_common.domain.side import Side
 
 
 class Origin(Enum):
-    """Who asked: a signal, or the system itself."""
+    """Who asked: a signal, or the system itself. RESTORE: a lost verdict, as its claims tell it."""
 
     SIGNAL = 1
     FLATTEN = 2
     CORRECTIVE = 3
+    RESTORE = 4
 
 
 class Decision(Enum):

@@ -100,8 +100,8 @@ TABLE: dict[tuple[Journaled, Step], Journaled] = {
 
 @lru_cache(maxsize=64)  # asked for twice in a row
 def digest(submission: Submission) -> str:
-    """The same for the same order, whatever budget, lease, epoch and trace it comes with."""
-    facts = replace(submission, budget_ns=0, epoch=0, lease="", trace_parent="")
+    """The same for the same order, whatever budget, lease, epoch, trace and claim it comes with."""
+    facts = replace(submission, budget_ns=0, epoch=0, lease="", trace_parent="", claim=b"")
     return hashlib.blake2b(pack(facts), digest_size=16).hexdigest()
 
 
@@ -195,6 +195,10 @@ class Journal(ABC):
         """In the order in which they were begun."""
 
     @abstractmethod
+    def submitted(self) -> tuple[Entry, ...]:
+        """Every id that came with a submission, in the order in which they came."""
+
+    @abstractmethod
     def close(self) -> None: ...
 
     @abstractmethod
@@ -240,6 +244,9 @@ class MemoryJournal(Journal):
 
     def unresolved(self) -> tuple[Entry, ...]:
         return tuple(entry for entry in self._entries.values() if entry.unresolved)
+
+    def submitted(self) -> tuple[Entry, ...]:
+        return tuple(each for each in self._entries.values() if each.submission is not None)
 
     def close(self) -> None:
         """Nothing to let go of."""

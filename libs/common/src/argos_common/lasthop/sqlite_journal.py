@@ -172,6 +172,11 @@ class SqliteJournal(Journal):
         rows = self._read(query + " ORDER BY journaled_ns, order_id")
         return tuple(self._entry(row) for row in rows)
 
+    def submitted(self) -> tuple[Entry, ...]:
+        query = f"SELECT {_COLUMNS} FROM entry WHERE submission IS NOT NULL"  # noqa: S608 - as above
+        rows = self._read(query + " ORDER BY journaled_ns, order_id")
+        return tuple(self._entry(row) for row in rows)
+
     def close(self) -> None:
         """Lets go of the file and of the lock."""
         self._database.close()

@@ -57,13 +57,15 @@ class Append:
 
     `subject` is literal and without the stream's prefix rules broken (see wire/subjects.py).
     `once_id`, if set, makes the append once-only within the log's duplicate window: a second
-    append with the same id is answered `Exists`, whatever its condition or content.
+    append with the same id is answered `Exists`, whatever its condition or content. `appended_ns`
+    is given only where an entry of an older generation is stored again: it keeps its time.
     """
 
     subject: str
     data: bytes
     condition: Condition
     once_id: str = ""
+    appended_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ Answer = Mine | Exists | Stale | Busy | Full | Unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One stored event. `appended_ns` is the log server's clock."""
+    """One stored event. `appended_ns` is the log server's clock, when it was stored first."""
 
     sequence: int
     subject: str

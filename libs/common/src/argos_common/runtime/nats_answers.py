@@ -51,6 +51,8 @@ _FULL = {
     10047: "the server's storage is used up",
     10053: "a limit of the stream is reached",
 }
+APPENDED_HEADER = "Argos-Appended-Ns"
+"""When an entry was stored first, where that was in an older generation of the log."""
 _LAST_SEQUENCE = re.compile(r"wrong last sequence: (\d+)")
 
 
@@ -69,6 +71,8 @@ def headers_for(append: Append, stream: str) -> dict[str, str]:
             pass
     if append.once_id:
         headers["Nats-Msg-Id"] = append.once_id
+    if append.appended_ns:
+        headers[APPENDED_HEADER] = str(append.appended_ns)
     return headers
 
 

@@ -1,7 +1,8 @@
 """The library's client with the detours taken out that every message of the order path would pay.
 
 - Headers of stored entries are not parsed: they are those of the append, and mean nothing to a
-  reader. The server's own (heartbeats, nobody there) are.
+  reader. The server's own (heartbeats, nobody there) are, and those of an entry that keeps its time
+  from an older generation of the log.
 - `take` hands a message over in the step in which it was read, without a queue and a task between.
 - `ask` waits for an answer with one future and one timer.
 - What is sent is written at once, without waking a task for it, as long as the connection takes it;
@@ -23,10 +24,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from argos_common.runtime.nats_answers import APPENDED_HEADER
+
 Take = Callable[[Msg], None]
 WRITTEN_MAX = 32 * 1024
 
 _STATUS_LINE = b"NATS/1.0 "  # a header without a status has its line end here
+_KEPT_TIME = APPENDED_HEADER.encode()
 _NOBODY_THERE = "503"
 
 
@@ -92,7 +96,7 @@ class LeanClient(Client):
         await super()._connect_to_server(server)
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
-        if not headers or not headers.startswith(_STATUS_LINE):
+        if not headers or not (headers.startswith(_STATUS_LINE) or _KEPT_TIME in headers):
             return None
         found: dict[str, str] | None = await super()._process_headers(headers)
         return found

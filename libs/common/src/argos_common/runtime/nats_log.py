@@ -19,6 +19,7 @@ from argos_common.runtime.clock import Clock, SystemClock
 from argos_common.runtime.entropy import Entropy, SystemEntropy
 from argos_common.runtime.log import Answer, Append, Busy, Entry, LogStatus, LogUnavailable, Unknown
 from argos_common.runtime.nats_answers import (
+    APPENDED_HEADER,
     NOT_FOUND_MESSAGE,
     answer_of,
     headers_for,
@@ -34,6 +35,7 @@ from argos_common.runtime.nats_reader import NatsReader
 STREAM_PREFIX = "ARGOS_"
 TIMEOUT_S = 2.0
 
+_FIRST_APPENDED = re.compile(rf"\r\n{APPENDED_HEADER}: *(\d+)\r\n".encode())
 _TIME = re.compile(r"(.+?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)\Z")
 
 
@@ -114,11 +116,12 @@ class NatsLog:
             return None
         message = answer["message"]
         assert isinstance(message, dict)  # noqa: S101  # the server's own format
+        first = _FIRST_APPENDED.search(base64.b64decode(message.get("hdrs", "")))
         return Entry(
             sequence=int(message["seq"]),
             subject=str(message["subject"]),
             data=base64.b64decode(message.get("data", "")),
-            appended_ns=parse_time_ns(str(message["time"])),
+            appended_ns=int(first[1]) if first else parse_time_ns(str(message["time"])),
         )
 
     async def status(self) -> LogStatus:

@@ -30,6 +30,7 @@ from argos_common.domain.errors import OurMistake
 from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.clock import Clock
 from argos_common.runtime.log import Entry, LogDamaged
+from argos_common.runtime.nats_answers import APPENDED_HEADER
 from argos_common.runtime.nats_connection import (
     NatsConnection,
     NoAnswer,
@@ -89,12 +90,13 @@ class _Feed:
         if self._reader.skips(sequence):
             self.lost = True
             return
+        first = message.headers.get(APPENDED_HEADER) if message.headers else None
         self._reader.received(
             Entry(
                 sequence=sequence,
                 subject=message.subject,
                 data=message.data,
-                appended_ns=int(tokens[7]),
+                appended_ns=int(first or tokens[7]),
             )
         )
 

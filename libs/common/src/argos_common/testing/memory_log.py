@@ -98,7 +98,7 @@ class MemoryStore:
                     sequence=sequence,
                     subject=append.subject,
                     data=append.data,
-                    appended_ns=now_ns,
+                    appended_ns=append.appended_ns or now_ns,
                 )
             )
             if append.once_id:

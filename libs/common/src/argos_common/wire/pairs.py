@@ -23,6 +23,7 @@ from argos_common.wire.pb import (
     node_pb2,
     order_pb2,
     reconcile_pb2,
+    restore_pb2,
     signal_pb2,
     venue_pb2,
     verdict_pb2,
@@ -35,6 +36,7 @@ _MODULES = (
     order_pb2,
     venue_pb2,
     reconcile_pb2,
+    restore_pb2,
     instrument_pb2,
     node_pb2,
 )
@@ -192,7 +194,7 @@ def _conversion(base: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         return plain, decimal
     if issubclass(base, Enum):
         return lambda item: item.value, {each.value: each for each in base}.__getitem__
-    if base in (str, int, bool):
+    if base in (str, int, bool, bytes):
         return _same, _same
     raise TypeError(f"no conversion for {base}")
 

@@ -12,6 +12,8 @@
     venue.<account>.<kind>.<venue_id>   what the venue reports            bridge      create-once
     reconcile.<account>.<kind>.<id>     match, discrepancy, resolution    reconciler  create-once
     alert.<id>                          what a person must know           monitor     create-once
+    restore.<generation>                places of what is lost; the end   operator    none: nothing
+                                        of a restore                                  else runs
 
 All stand under `argos.v1.`, which the stream owns. Everything else under `argos.` is core NATS and
 leaves no record. A name in a subject is a token: lower-case letters, digits, `-` and `_`.
@@ -77,6 +79,10 @@ def reconcile(account: str, kind: str, fact_id: str) -> str:
 
 def alert(alert_id: str) -> str:
     return f"{PREFIX}alert.{token(alert_id)}"
+
+
+def restore(generation: str) -> str:
+    return f"{PREFIX}restore.{token(generation)}"
 
 
 # Core NATS: no record, at most once.

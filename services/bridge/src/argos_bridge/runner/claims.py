@@ -244,6 +244,7 @@ def _submission(event: OrderSubmitting, budget_ns: int, trace_parent: str) -> Su
         stop_price=event.stop_price,
         take_profit_price=event.take_profit_price,
         trace_parent=trace_parent,
+        claim=encode(event),
     )
 
 

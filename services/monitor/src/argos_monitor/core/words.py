@@ -32,6 +32,7 @@ from argos_common.domain.reconcile import (
     DiscrepancyResolved,
     OrderMatched,
 )
+from argos_common.domain.restore import EntryLost, LogRestored
 from argos_common.domain.side import Side
 from argos_common.domain.signal import Action, SignalAccepted, SignalRefused
 from argos_common.domain.venue import DealRecorded, NodeConfirmed
@@ -76,19 +77,33 @@ def sentence(event: Event) -> str:
                 f"reconciled by {event.method.name.lower()} on {event.account}: order"
                 f" {event.order_id}, {_match(event)}"
             )
-        case DiscrepancyFound():
-            return f"DISCREPANCY on {event.account} {event.symbol}: {event.sentence}"
-        case DiscrepancyResolved():
-            return (
-                f"discrepancy on {event.account} {event.symbol} resolved by {event.actor}:"
-                f" {event.how}"
-            )
+        case DiscrepancyFound() | DiscrepancyResolved():
+            return _discrepancy(event)
         case AlertRaised():
             return f"alert ({event.level}): {event.sentence}"
+        case EntryLost() | LogRestored():
+            return _restored(event)
         case _ if isinstance(event, Control):
             return _control(event)
         case _:
             return f"order {event.order_id} on {event.account}: {_order(event)}"
+
+
+def _discrepancy(event: DiscrepancyFound | DiscrepancyResolved) -> str:
+    where = f"on {event.account} {event.symbol}"
+    if isinstance(event, DiscrepancyFound):
+        return f"DISCREPANCY {where}: {event.sentence}"
+    return f"discrepancy {where} resolved by {event.actor}: {event.how}"
+
+
+def _restored(event: EntryLost | LogRestored) -> str:
+    if isinstance(event, EntryLost):
+        return f"an entry of generation {event.generation} stood here and is lost"
+    return (
+        f"the log was RESTORED as generation {event.generation} by {event.actor}: {event.reason}"
+        f" ({event.from_copy} entries from the copy, {event.from_ledger} from the ledger,"
+        f" {len(event.put_back)} orders from node journals)"
+    )
 
 
 def wish(event: SignalAccepted) -> str:

@@ -20,16 +20,14 @@ class MemoryLedger:
         self.rows = Rows()
         self.checkpoint: Checkpoint | None = None
         self._chain = Chain()
+        self._generation = ""
         self._keep_events = keep_events
 
     async def open(self, generation: str) -> Checkpoint:
         stored = self.checkpoint
         if stored is None:
             stored = self.checkpoint = Checkpoint(generation=generation)
-        if stored.generation != generation:
-            raise LedgerUnusable(
-                f"the ledger is of log generation {stored.generation}, not {generation}: {REBUILD}"
-            )
+        self._generation = generation
         self._chain = Chain()
         return stored
 
@@ -47,7 +45,7 @@ class MemoryLedger:
             if not self._keep_events:
                 self.rows.added.pop("events", None)
             stored = self.checkpoint = Checkpoint(
-                generation=stored.generation, sequence=new[-1].sequence, hash=self._chain.hash
+                generation=self._generation, sequence=new[-1].sequence, hash=self._chain.hash
             )
         return stored
 

@@ -2,7 +2,7 @@
 
 A verdict names the last entry its writer had folded. Right after that entry, from the facts recorded
 in it, the same verdict must come out, byte for byte. Only its `trace_parent` is taken as recorded: it
-names the span that decided, not what was decided. An entry that cannot be read is taken as risk takes
+names the span that decided, not what was decided. What a restore put back nobody decided. An entry that cannot be read is taken as risk takes
 it: for what its subject says.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from argos_common.domain.event import Event
-from argos_common.domain.verdict import VerdictGiven
+from argos_common.domain.verdict import Origin, VerdictGiven
 from argos_common.runtime.log import Entry
 
 from argos_risk.core.decide import decide
@@ -37,7 +37,7 @@ def decide_again(
     """
     waiting: dict[int, list[tuple[int, VerdictGiven]]] = {}
     for entry, event in entries:
-        if isinstance(event, VerdictGiven):
+        if isinstance(event, VerdictGiven) and event.origin is not Origin.RESTORE:
             waiting.setdefault(event.folded_sequence, []).append((entry.sequence, event))
     state, mismatches = RiskState(), []
     for entry, event in entries:

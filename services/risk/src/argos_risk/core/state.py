@@ -2,7 +2,9 @@
 
 - A *cause* is what a verdict answers: an accepted signal, or a trade that a flatten wants closed.
   Folding the cause makes it pending on each account it concerns, in log order; folding its verdict
-  takes it away. So there is exactly one verdict per cause and account, whoever wrote it.
+  takes it away. So there is exactly one verdict per cause and account, whoever wrote it. A verdict
+  that a restore has put back may stand before its cause, whose signal is lost and comes again: then
+  the cause is judged already.
 - A signal concerns every account whose configuration in force lists its strategy. One that no
   account lists yet waits for the first configuration that does, and is judged then.
 - A flatten makes one cause of every trade that holds or is about to hold something when it is
@@ -122,6 +124,8 @@ class AccountRisk:
     kills: dict[str, Kill] = field(default_factory=dict)
     """By request id: each reply names what its own kill came too late for."""
     requests: dict[str, int] = field(default_factory=dict)
+    put_back: dict[SignalId, bool] = field(default_factory=dict)
+    """Causes whose verdict a restore has put back."""
 
     def day(self, at_ns: int) -> Day:
         """The money of the UTC day of a moment."""
@@ -209,12 +213,16 @@ def _signal(state: RiskState, sequence: int, signal: SignalAccepted) -> None:
 
 
 def _ask(risk: AccountRisk, sequence: int, signal: SignalAccepted) -> None:
+    if signal.signal_id in risk.put_back:
+        return
     cause = Cause(cause_id=signal.signal_id, origin=Origin.SIGNAL, sequence=sequence, signal=signal)
     risk.pending.setdefault(signal.signal_id, cause)
 
 
 def _verdict(risk: AccountRisk, sequence: int, verdict: VerdictGiven) -> None:
     risk.pending.pop(verdict.cause_id, None)
+    if verdict.origin is Origin.RESTORE:
+        risk.put_back[verdict.cause_id] = True
     risk.verdict_head = sequence
     risk.book.fold_verdict(sequence, verdict)
     facts = verdict.facts

@@ -7,6 +7,7 @@ The envelope of everything the log holds. Exactly one body; an event without one
 from argos_common.wire.pb import control_pb2 as _control_pb2
 from argos_common.wire.pb import order_pb2 as _order_pb2
 from argos_common.wire.pb import reconcile_pb2 as _reconcile_pb2
+from argos_common.wire.pb import restore_pb2 as _restore_pb2
 from argos_common.wire.pb import signal_pb2 as _signal_pb2
 from argos_common.wire.pb import venue_pb2 as _venue_pb2
 from argos_common.wire.pb import verdict_pb2 as _verdict_pb2
@@ -51,6 +52,8 @@ class Event(_message.Message):
     DISCREPANCY_FOUND_FIELD_NUMBER: _builtins.int
     DISCREPANCY_RESOLVED_FIELD_NUMBER: _builtins.int
     ALERT_RAISED_FIELD_NUMBER: _builtins.int
+    ENTRY_LOST_FIELD_NUMBER: _builtins.int
+    LOG_RESTORED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def signal_accepted(self) -> _signal_pb2.SignalAccepted: ...
     @_builtins.property
@@ -99,6 +102,10 @@ class Event(_message.Message):
     def discrepancy_resolved(self) -> _reconcile_pb2.DiscrepancyResolved: ...
     @_builtins.property
     def alert_raised(self) -> _reconcile_pb2.AlertRaised: ...
+    @_builtins.property
+    def entry_lost(self) -> _restore_pb2.EntryLost: ...
+    @_builtins.property
+    def log_restored(self) -> _restore_pb2.LogRestored: ...
     def __init__(
         self,
         *,
@@ -126,12 +133,14 @@ class Event(_message.Message):
         discrepancy_found: _reconcile_pb2.DiscrepancyFound | None = ...,
         discrepancy_resolved: _reconcile_pb2.DiscrepancyResolved | None = ...,
         alert_raised: _reconcile_pb2.AlertRaised | None = ...,
+        entry_lost: _restore_pb2.EntryLost | None = ...,
+        log_restored: _restore_pb2.LogRestored | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alert_raised", b"alert_raised", "body", b"body", "config_applied", b"config_applied", "config_proposed", b"config_proposed", "deal_recorded", b"deal_recorded", "discrepancy_found", b"discrepancy_found", "discrepancy_resolved", b"discrepancy_resolved", "exit_turn", b"exit_turn", "flatten_ordered", b"flatten_ordered", "kill_engaged", b"kill_engaged", "kill_released", b"kill_released", "node_confirmed", b"node_confirmed", "order_absent", b"order_absent", "order_acknowledged", b"order_acknowledged", "order_declined", b"order_declined", "order_filled", b"order_filled", "order_in_doubt", b"order_in_doubt", "order_matched", b"order_matched", "order_presumed_absent", b"order_presumed_absent", "order_refused", b"order_refused", "order_sealed", b"order_sealed", "order_submitting", b"order_submitting", "signal_accepted", b"signal_accepted", "signal_refused", b"signal_refused", "verdict_given", b"verdict_given"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alert_raised", b"alert_raised", "body", b"body", "config_applied", b"config_applied", "config_proposed", b"config_proposed", "deal_recorded", b"deal_recorded", "discrepancy_found", b"discrepancy_found", "discrepancy_resolved", b"discrepancy_resolved", "entry_lost", b"entry_lost", "exit_turn", b"exit_turn", "flatten_ordered", b"flatten_ordered", "kill_engaged", b"kill_engaged", "kill_released", b"kill_released", "log_restored", b"log_restored", "node_confirmed", b"node_confirmed", "order_absent", b"order_absent", "order_acknowledged", b"order_acknowledged", "order_declined", b"order_declined", "order_filled", b"order_filled", "order_in_doubt", b"order_in_doubt", "order_matched", b"order_matched", "order_presumed_absent", b"order_presumed_absent", "order_refused", b"order_refused", "order_sealed", b"order_sealed", "order_submitting", b"order_submitting", "signal_accepted", b"signal_accepted", "signal_refused", b"signal_refused", "verdict_given", b"verdict_given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_raised", b"alert_raised", "body", b"body", "config_applied", b"config_applied", "config_proposed", b"config_proposed", "deal_recorded", b"deal_recorded", "discrepancy_found", b"discrepancy_found", "discrepancy_resolved", b"discrepancy_resolved", "exit_turn", b"exit_turn", "flatten_ordered", b"flatten_ordered", "kill_engaged", b"kill_engaged", "kill_released", b"kill_released", "node_confirmed", b"node_confirmed", "order_absent", b"order_absent", "order_acknowledged", b"order_acknowledged", "order_declined", b"order_declined", "order_filled", b"order_filled", "order_in_doubt", b"order_in_doubt", "order_matched", b"order_matched", "order_presumed_absent", b"order_presumed_absent", "order_refused", b"order_refused", "order_sealed", b"order_sealed", "order_submitting", b"order_submitting", "signal_accepted", b"signal_accepted", "signal_refused", b"signal_refused", "verdict_given", b"verdict_given"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_raised", b"alert_raised", "body", b"body", "config_applied", b"config_applied", "config_proposed", b"config_proposed", "deal_recorded", b"deal_recorded", "discrepancy_found", b"discrepancy_found", "discrepancy_resolved", b"discrepancy_resolved", "entry_lost", b"entry_lost", "exit_turn", b"exit_turn", "flatten_ordered", b"flatten_ordered", "kill_engaged", b"kill_engaged", "kill_released", b"kill_released", "log_restored", b"log_restored", "node_confirmed", b"node_confirmed", "order_absent", b"order_absent", "order_acknowledged", b"order_acknowledged", "order_declined", b"order_declined", "order_filled", b"order_filled", "order_in_doubt", b"order_in_doubt", "order_matched", b"order_matched", "order_presumed_absent", b"order_presumed_absent", "order_refused", b"order_refused", "order_sealed", b"order_sealed", "order_submitting", b"order_submitting", "signal_accepted", b"signal_accepted", "signal_refused", b"signal_refused", "verdict_given", b"verdict_given"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["signal_accepted", "signal_refused", "verdict_given", "kill_engaged", "kill_released", "config_applied", "config_proposed", "flatten_ordered", "order_submitting", "order_declined", "order_acknowledged", "order_filled", "order_refused", "order_in_doubt", "order_sealed", "order_presumed_absent", "order_absent", "exit_turn", "deal_recorded", "node_confirmed", "order_matched", "discrepancy_found", "discrepancy_resolved", "alert_raised"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["signal_accepted", "signal_refused", "verdict_given", "kill_engaged", "kill_released", "config_applied", "config_proposed", "flatten_ordered", "order_submitting", "order_declined", "order_acknowledged", "order_filled", "order_refused", "order_in_doubt", "order_sealed", "order_presumed_absent", "order_absent", "exit_turn", "deal_recorded", "node_confirmed", "order_matched", "discrepancy_found", "discrepancy_resolved", "alert_raised", "entry_lost", "log_restored"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 

@@ -97,7 +97,9 @@ Global___CommandKind: _TypeAlias = CommandKind  # noqa: Y015
 
 @_typing.final
 class Submission(_message.Message):
-    """One order on its way to a venue. `budget_ns` counts from receipt on the node's own clock."""
+    """One order on its way to a venue. `budget_ns` counts from receipt on the node's own clock. `claim`:
+    the claim's bytes as they stand on record, kept by the node for a log that has lost them.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -119,6 +121,7 @@ class Submission(_message.Message):
     STOP_PRICE_FIELD_NUMBER: _builtins.int
     TAKE_PROFIT_PRICE_FIELD_NUMBER: _builtins.int
     TRACE_PARENT_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     account: _builtins.str
     strategy: _builtins.str
@@ -137,6 +140,7 @@ class Submission(_message.Message):
     stop_price: _builtins.str
     take_profit_price: _builtins.str
     trace_parent: _builtins.str
+    claim: _builtins.bytes
     def __init__(
         self,
         *,
@@ -158,10 +162,11 @@ class Submission(_message.Message):
         stop_price: _builtins.str | None = ...,
         take_profit_price: _builtins.str | None = ...,
         trace_parent: _builtins.str = ...,
+        claim: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_stop_price", b"_stop_price", "_take_profit_price", b"_take_profit_price", "stop_price", b"stop_price", "take_profit_price", b"take_profit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_stop_price", b"_stop_price", "_take_profit_price", b"_take_profit_price", "account", b"account", "budget_ns", b"budget_ns", "deadline_ns", b"deadline_ns", "effect", b"effect", "epoch", b"epoch", "lease", b"lease", "magic", b"magic", "order_id", b"order_id", "position_ref", b"position_ref", "quantity", b"quantity", "side", b"side", "stop_price", b"stop_price", "strategy", b"strategy", "symbol", b"symbol", "tag", b"tag", "take_profit_price", b"take_profit_price", "trace_parent", b"trace_parent", "venue_symbol", b"venue_symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_stop_price", b"_stop_price", "_take_profit_price", b"_take_profit_price", "account", b"account", "budget_ns", b"budget_ns", "claim", b"claim", "deadline_ns", b"deadline_ns", "effect", b"effect", "epoch", b"epoch", "lease", b"lease", "magic", b"magic", "order_id", b"order_id", "position_ref", b"position_ref", "quantity", b"quantity", "side", b"side", "stop_price", b"stop_price", "strategy", b"strategy", "symbol", b"symbol", "tag", b"tag", "take_profit_price", b"take_profit_price", "trace_parent", b"trace_parent", "venue_symbol", b"venue_symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__stop_price: _TypeAlias = _typing.Literal["stop_price"]  # noqa: Y015
     _WhichOneofArgType__stop_price: _TypeAlias = _typing.Literal["_stop_price", b"_stop_price"]  # noqa: Y015

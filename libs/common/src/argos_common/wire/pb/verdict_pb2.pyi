@@ -35,6 +35,7 @@ class _OriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Origin.ValueTy
     ORIGIN_SIGNAL: _Origin.ValueType  # 1
     ORIGIN_FLATTEN: _Origin.ValueType  # 2
     ORIGIN_CORRECTIVE: _Origin.ValueType  # 3
+    ORIGIN_RESTORE: _Origin.ValueType  # 4
 
 class Origin(_Origin, metaclass=_OriginEnumTypeWrapper): ...
 
@@ -42,6 +43,7 @@ ORIGIN_UNSPECIFIED: Origin.ValueType  # 0
 ORIGIN_SIGNAL: Origin.ValueType  # 1
 ORIGIN_FLATTEN: Origin.ValueType  # 2
 ORIGIN_CORRECTIVE: Origin.ValueType  # 3
+ORIGIN_RESTORE: Origin.ValueType  # 4
 Global___Origin: _TypeAlias = Origin  # noqa: Y015
 
 class _Decision:

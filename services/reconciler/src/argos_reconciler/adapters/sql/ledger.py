@@ -115,11 +115,6 @@ class SqlLedger:
                 {"id": 1, "generation": fresh.generation, "sequence": 0, "hash": fresh.hash},
             )
             return fresh
-        if row["generation"] != self._generation:
-            raise LedgerUnusable(
-                f"the ledger is of log generation {row['generation']}, not {self._generation}:"
-                f" {REBUILD}"
-            )
         return Checkpoint(generation=row["generation"], sequence=row["sequence"], hash=row["hash"])
 
     def _project(self, items: Sequence[Item]) -> Checkpoint:
@@ -161,11 +156,11 @@ class SqlLedger:
         moved = connection.execute(
             update(tables.checkpoint)
             .where(tables.checkpoint.c.sequence == stored.sequence)
-            .values(sequence=last, hash=self._chain.hash)
+            .values(generation=self._generation, sequence=last, hash=self._chain.hash)
         )
         if moved.rowcount != 1:
             raise LedgerUnusable("another process writes this ledger: stop it")
-        return Checkpoint(generation=stored.generation, sequence=last, hash=self._chain.hash)
+        return Checkpoint(generation=self._generation, sequence=last, hash=self._chain.hash)
 
 
 def _load(connection: Connection, keys: Wanted) -> Rows:
