@@ -118,10 +118,11 @@ def test_a_server_that_starts_anew_counts_on_from_nothing() -> None:
     metrics = Metrics("monitor")
     gauges = ServiceGauges(metrics)
     for messages in (100, 150, 20):
-        gauges.log_server(figures(messages))
+        gauges.log_server(figures(messages), 0)
     assert value(metrics, "argos_nats_messages_total", direction="in") == 170
-    gauges.log_server(None)
+    gauges.log_server(None, 1)
     assert value(metrics, "argos_nats_up") == 0
+    assert value(metrics, "argos_nats_servers_unwell") == 1
 
 
 def test_what_nobody_has_set_is_not_shown() -> None:

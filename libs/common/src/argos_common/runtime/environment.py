@@ -16,7 +16,7 @@ VARIABLES: dict[str, str] = {
     "ARGOS_CONFIG": "path of fleet.toml (default: fleet.toml)",
     "ARGOS_STATE": "the state folder (default: var/argos)",
     "ARGOS_NATS_URL": "where NATS is (default: nats.url of fleet.toml, then nats://127.0.0.1:4222)",
-    "ARGOS_NATS_MONITOR_URL": "where NATS answers monitoring; set: durability is verified at start",
+    "ARGOS_NATS_MONITOR_URL": "where each NATS server answers monitoring; set: durability is checked",
     "ARGOS_NATS_USER": "the NATS user of this service",
     "ARGOS_NATS_PASSWORD_FILE": "a file with that user's password",
     "ARGOS_NATS_NKEY_FILE": "a file with an nkey seed, instead of user and password",
