@@ -1,6 +1,7 @@
 """`argos staging`: the jobs of docker-compose.yml, each safe to run again.
 
 secrets    make the secrets that are missing
+certificates   make the certificates that a cluster of log servers is missing
 check      refuse real money, or with --trade live what is not ready for it
 log        make the log's stream, or say what differs from what it must be
 database   make the ledger's roles and tables
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +37,7 @@ from argos_common.runtime.settings import load_fleet
 from argos_cli.commands.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from argos_cli.exits import Code, Ended, run, unreachable, usage
 from argos_cli.output import say, show, show_json
+from argos_cli.staging.certificates import Certificates
 from argos_cli.staging.live import live_mistakes, paper_mistakes, unreachable_nodes
 from argos_cli.staging.secret_files import ROLES, Change, SecretFiles, joined
 
@@ -52,6 +55,20 @@ def secrets(
 ) -> None:
     """Make every secret that is missing; what is there stays as it is."""
     _tell(_files(root, config).make_missing(), "made", as_json=as_json)
+
+
+@staging.command()
+def certificates(
+    servers: Annotated[list[str], typer.Argument(help="The host name of each log server.")],
+    root: RootOption = ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the certificates that servers and services lack, or that soon end."""
+    wrong = [name for name in servers if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", name)]
+    if wrong:
+        raise usage(f"{wrong[0]!r} is no host name: name each log server as it is dialled")
+    made = Certificates(root, servers).make_missing()
+    _tell(Change(made=made), "made", as_json=as_json)
 
 
 @staging.command()
