@@ -22,7 +22,7 @@ from argos_common.runtime.nats_log import NatsLog
 from argos_common.runtime.settings import load_fleet
 from argos_mt5_node.simulator.control import SimulatorControl
 
-from tests.integration.compose_file import FILE, ROOT, has_compose, settings
+from tests.integration.compose_file import FILE, ROOT, from_file, has_compose, settings
 from tests.integration.kit import FLEET_TOML, until
 
 SMALL_DISK = Path(__file__).with_name("compose.small-disk.yml")
@@ -118,6 +118,17 @@ class ComposeFleet:
             if found["Status"] != "running" or found["Health"]["Status"] != "healthy":
                 return False
         return True
+
+    async def until_unwell(self, service: str) -> None:
+        """By its own health check, asked now, not when Docker next does."""
+        words = from_file()["services"][service]["healthcheck"]["test"][1:]
+        for _ in range(READY_S):
+            asked = ["docker", "exec", self.container(service), *words]
+            said = await asyncio.to_thread(subprocess.run, asked, capture_output=True, check=False)
+            if said.returncode != 0:
+                return
+            await asyncio.sleep(0.5)
+        pytest.fail(f"{service} says it is well")
 
     async def until_healthy(self, *services: str) -> None:
         await until(lambda: self.healthy(*services), f"{services or 'all'} are healthy", READY_S)

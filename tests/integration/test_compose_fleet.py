@@ -170,6 +170,7 @@ async def test_a_full_disk_of_the_log_refuses_and_forgets_nothing(
         fleet.docker("exec", holder, "sh", "-c", f"dd if=/dev/zero of={FILLER} bs=64k || true")
         refused = sender.answers[503]
         await until(lambda: sender.answers[503] > refused + 3, "the gateway refuses", 60)
+        await fleet.until_unwell("nats")
         fleet.docker("exec", holder, "rm", FILLER)
         fleet.docker("restart", fleet.container("nats"))
     await fleet.until_healthy()

@@ -38,7 +38,13 @@ from argos_cli.commands.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from argos_cli.exits import Code, Ended, run, unreachable, usage
 from argos_cli.output import say, show, show_json
 from argos_cli.staging.certificates import Certificates
-from argos_cli.staging.live import live_mistakes, paper_mistakes, unreachable_nodes
+from argos_cli.staging.live import (
+    NO_HOST,
+    NOT_ARMED,
+    live_mistakes,
+    paper_mistakes,
+    unreachable_nodes,
+)
 from argos_cli.staging.secret_files import ROLES, Change, SecretFiles, joined
 
 staging = typer.Typer(no_args_is_help=True, help="The jobs of docker-compose.yml.")
@@ -116,6 +122,13 @@ def token(
 def check(
     config: ConfigOption = DEFAULT_CONFIG,
     trade: Annotated[str, typer.Option("--trade", help="What is meant: paper or live.")] = "paper",
+    host: Annotated[
+        str | None,
+        typer.Option("--host", help="Where the terminal's Windows host is; may be empty."),
+    ] = None,
+    only_live: Annotated[
+        bool, typer.Option("--only-live", help="Refuse paper: there are no simulated nodes.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Refuse a configuration that could trade real money, unless that is what is meant."""
@@ -123,7 +136,12 @@ def check(
         raise usage(f"ARGOS_TRADE is {trade!r}: use paper or live")
     environment, live = read_environment(os.environ), trade == "live"
     fleet = load_fleet(config)
-    wrong = list(live_mistakes(fleet, environment) if live else paper_mistakes(fleet))
+    if live and host == "":
+        wrong = [NO_HOST]
+    elif only_live and not live:
+        wrong = [NOT_ARMED]
+    else:
+        wrong = list(live_mistakes(fleet, environment) if live else paper_mistakes(fleet))
     if live and not wrong:
         wrong = run(unreachable_nodes(fleet, environment))
     if as_json:

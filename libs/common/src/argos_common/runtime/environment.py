@@ -39,7 +39,7 @@ VARIABLES: dict[str, str] = {
     "ARGOS_MT5_SIMULATOR": "where the simulated terminal is: host:port, or a file with the port",
     "ARGOS_ALERTS_TOKEN_FILE": "a file with the token that Alertmanager shows the monitor",
     "ARGOS_BACKUP_FOLDER": "the folder whose newest file must not grow old (monitor)",
-    "ARGOS_CERTIFICATES": "certificates (PEM) to watch, separated by colons (monitor)",
+    "ARGOS_CERTIFICATES": "certificates (PEM) or folders of them to watch, separated by colons (monitor)",
     "ARGOS_LEDGER_URL": "overrides ledger.url of fleet.toml",
     "ARGOS_PARENT_PID": "end when this process, our parent, is gone",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where traces go over HTTP (default: files in the state folder)",
