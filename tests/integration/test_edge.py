@@ -37,19 +37,19 @@ class Gateway:
     heard: list[bytes] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            int(line.split(b":")[1])
-            for line in head.lower().split(b"\r\n")
-            if line.startswith(b"content-length")
-        )
-        self.heard.append(await reader.readexactly(length))
-        if self.hangs:
-            await reader.read()  # until the edge gives up
-        else:
-            writer.write(b"HTTP/1.1 %d Told\r\nContent-Length: 2\r\n\r\n{}" % self.status)
-            await writer.drain()
-        writer.close()
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+            self.heard.append(await reader.readexactly(length))
+            if self.hangs:
+                await reader.read()  # until the edge gives up
+            else:
+                writer.write(b"HTTP/1.1 %d Told\r\nContent-Length: 2\r\n\r\n{}" % self.status)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the edge broke off
+        finally:
+            writer.close()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -178,4 +178,5 @@ async def test_nothing_else_comes_through(
 async def test_a_body_that_is_too_long_is_refused_at_the_edge(tmp_path: Path) -> None:
     async with edge(tmp_path) as found:
         answer, _ = await found.post(body=b"x" * 40_000)
-        assert answer.status_code == 413
+        assert answer.status_code in (413, 503), "the older Caddy of Debian says the latter"
+        assert found.gateway.heard == []

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -31,13 +32,20 @@ EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 TRADES = 200
 
 
+if TYPE_CHECKING:  # generic in the stubs alone
+    Taker = grpc.GenericRpcHandler[ExportTraceServiceRequest, ExportTraceServiceResponse]
+    Method = grpc.RpcMethodHandler[ExportTraceServiceRequest, ExportTraceServiceResponse]
+else:
+    Taker = grpc.GenericRpcHandler
+
+
 @dataclass(slots=True)
-class Tempo(grpc.GenericRpcHandler):
+class Tempo(Taker):
     """What Tempo is to the collector: OTLP over gRPC."""
 
     traces: list[str] = field(default_factory=list)
 
-    def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, call: grpc.HandlerCallDetails) -> Method | None:
         if call.method != EXPORT:
             return None
         return grpc.unary_unary_rpc_method_handler(
