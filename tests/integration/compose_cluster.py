@@ -8,7 +8,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,16 @@ _FILES = ("nats-ca.pem", "nats.pem", "nats.key")
 class ComposeCluster(ComposeFleet):
     """`connected` as for one server, but over TLS, to whichever of the three answers."""
 
+    certificate: dict[str, str] = field(default_factory=dict)
+
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[NatsConnection]:
         url = ",".join(f"tls://{service}:4222" for service in SERVERS.values())
         with tempfile.TemporaryDirectory() as folder, self._names_found():
             for name in _FILES:
-                text = await asyncio.to_thread(self.operators_file, name)
-                (Path(folder) / name).write_text(text, "ascii")
+                if name not in self.certificate:
+                    self.certificate[name] = await asyncio.to_thread(self.operators_file, name)
+                (Path(folder) / name).write_text(self.certificate[name], "ascii")
             tls = TlsFiles(*(f"{folder}/{name}" for name in _FILES))
             settings = NatsSettings(url=url, name="operator", nkey_seed=self.seed, tls=tls)
             connection = await connect(settings, timeout_s=30)

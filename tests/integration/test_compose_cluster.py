@@ -14,14 +14,18 @@ from itertools import count
 
 import pytest
 from argos_cli.audit.replay import replay_record
+from argos_cli.client.commands import command
 from argos_cli.client.history import Recorded
 from argos_common.domain.control import KillEngaged, Scope
 from argos_common.domain.ids import Account
+from argos_common.domain.node import CommandKind, CommandReply
 from argos_common.domain.order import OrderSubmitting
 from argos_common.domain.times import NS_PER_S
 from argos_common.domain.verdict import Effect
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.log import Append, Mine, Unconditional
+from argos_common.runtime.nats_bus import NatsBus
+from argos_common.runtime.nats_connection import NatsConnection
 from argos_common.runtime.nats_log import NatsLog
 from argos_common.wire import codec, subjects
 
@@ -95,6 +99,13 @@ async def kill(log: NatsLog, account: str, wait_s: float) -> int:
             await asyncio.sleep(0.05)
 
 
+async def resume(connection: NatsConnection) -> None:
+    asked = command(CommandKind.RELEASE, actor="test", reason="go on", accounts=ACCOUNTS)
+    said = await NatsBus(connection).request(subjects.COMMAND, codec.pack(asked), 20)
+    reply = codec.unpack(CommandReply, said)
+    assert reply.ok, reply.sentence
+
+
 async def outage(sender: Sender) -> float:
     """Seconds until an alert is answered 200 again, from now."""
     began = time.monotonic()
@@ -135,11 +146,7 @@ async def test_a_leader_is_killed_while_kills_and_claims_race(
             items = await assert_promises_kept(fleet, sender)
             now = [(each.entry.sequence, each.entry.data) for each in items]
             assert now[: len(before)] == before, "what was on the log is not any more"
-            for account in ACCOUNTS:
-                words = ("resume", "--account", account, "--reason", "on", "--yes")
-                resumed = await asyncio.to_thread(fleet.argos, *words)
-                assert isinstance(resumed, dict)
-                assert resumed["ok"], resumed
+            await resume(connection)
 
     items = await assert_promises_kept(fleet, sender)
     on_record = {
