@@ -6,24 +6,26 @@ One fleet for all of it. What counts is what stands on the log and at the simula
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from itertools import count
 
 import pytest
 from argos_cli.audit.replay import replay_record
 from argos_cli.client.commands import command
-from argos_cli.client.history import Recorded
+from argos_cli.client.history import Recorded, recorded
 from argos_common.domain.control import KillEngaged, Scope
+from argos_common.domain.event import Event
 from argos_common.domain.ids import Account
 from argos_common.domain.node import CommandKind, CommandReply
-from argos_common.domain.order import OrderSubmitting
+from argos_common.domain.order import OrderDeclined, OrderSubmitting
 from argos_common.domain.times import NS_PER_S
-from argos_common.domain.verdict import Effect
+from argos_common.domain.verdict import Effect, VerdictGiven
 from argos_common.runtime.clock import SystemClock
-from argos_common.runtime.log import Append, Mine, Unconditional
+from argos_common.runtime.log import Append, LogUnavailable, Mine, Unconditional
 from argos_common.runtime.nats_bus import NatsBus
 from argos_common.runtime.nats_connection import NatsConnection
 from argos_common.runtime.nats_log import NatsLog
@@ -81,6 +83,23 @@ async def load(sender: Sender, prefix: str) -> AsyncIterator[None]:
         await asyncio.gather(*flows)
 
 
+async def until_approved(log: NatsLog, account: str) -> None:
+    """An intent that adds risk has just been approved, and its claim is due; or some time passes."""
+
+    def is_it(event: Event | None) -> bool:
+        return (
+            isinstance(event, VerdictGiven)
+            and event.account == account
+            and any(leg.effect is Effect.OPEN for leg in event.legs)
+        )
+
+    with contextlib.suppress(TimeoutError, LogUnavailable):
+        async with asyncio.timeout(SPREAD_S), aclosing(log.read(await log.tail())) as entries:
+            async for entry in entries:
+                if is_it(recorded(entry).event):
+                    return
+
+
 async def kill(log: NatsLog, account: str, wait_s: float) -> int:
     """The log position of a kill, appended until it is acknowledged."""
     event = KillEngaged(
@@ -91,6 +110,7 @@ async def kill(log: NatsLog, account: str, wait_s: float) -> int:
         subject=subjects.control(account), data=codec.encode(event), condition=Unconditional()
     )
     await asyncio.sleep(wait_s)
+    await until_approved(log, account)
     async with asyncio.timeout(60):
         while True:
             answer = await log.append(append)
@@ -160,6 +180,8 @@ async def test_a_leader_is_killed_while_kills_and_claims_race(
     closest_s = claims_before_kills(items)
     for name, value in (
         ("signals", len(sender.taken)),
+        ("kills", len(on_record)),
+        ("claims beaten by a kill", sum(isinstance(i.event, OrderDeclined) for i in items)),
         ("claims in the 2 s before a kill", sum(each < LEASE_S for each in closest_s)),
         ("closest claim to a kill, ms", f"{1000 * min(closest_s):.0f}"),
     ):
