@@ -181,7 +181,7 @@ async def test_a_leader_is_killed_while_kills_and_claims_race(
     for name, value in (
         ("signals", len(sender.taken)),
         ("kills", len(on_record)),
-        ("claims beaten by a kill", sum(isinstance(i.event, OrderDeclined) for i in items)),
+        ("approved, then barred by a kill", len(barred(items))),
         ("claims in the 2 s before a kill", sum(each < LEASE_S for each in closest_s)),
         ("closest claim to a kill, ms", f"{1000 * min(closest_s):.0f}"),
     ):
@@ -216,6 +216,12 @@ def late_at_the_broker(fleet: ComposeCluster, items: list[Recorded]) -> list[str
         if since_ns and max(since_ns) > (LEASE_S + SLOW_S) * NS_PER_S:
             late.append(claim.tag)
     return late
+
+
+def barred(items: list[Recorded]) -> list[str]:
+    """Approved orders that were not claimed, because a kill came first."""
+    declined = (e for i in items if isinstance(e := i.event, OrderDeclined))
+    return [str(each.order_id) for each in declined if each.code == "stale"]
 
 
 def claims_before_kills(items: list[Recorded]) -> list[float]:
