@@ -52,9 +52,10 @@ FROM ${PYTHON_IMAGE}
 # `prepare` those of the secrets and of images that cannot make their own.
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin argos \
  && install -d -o argos -g argos -m 0750 /var/lib/argos /var/lib/argos/secrets \
- && for name in gateway risk bridge reconciler monitor operator provision database nats postgres \
-      grafana alertmanager; do install -d -o argos -g argos -m 0755 "/volumes/$name/secrets"; done \
- && install -d -o argos -g argos -m 0755 /volumes/nats/data /volumes/tempo/data /volumes/edge/data
+ && for name in gateway risk bridge reconciler monitor operator provision system database nats \
+      postgres grafana alertmanager authority nats-tls nats-2-tls nats-3-tls; do install -d -o argos -g argos -m 0755 "/volumes/$name/secrets"; done \
+ && install -d -o argos -g argos -m 0755 /volumes/nats/data /volumes/nats-2/data \
+      /volumes/nats-3/data /volumes/tempo/data /volumes/edge/data
 COPY --from=build /opt/argos /opt/argos
 ENV PATH=/opt/argos/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     ARGOS_STATE=/var/lib/argos ARGOS_CONFIG=/etc/argos/fleet.toml

@@ -7,7 +7,7 @@ SEEDS ?= 5000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-docker check fmt proto dashboards lock bench sim chaos clean
+.PHONY: help setup demo up test test-docker check fmt proto dashboards collector lock bench sim chaos clean
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 help:  ## Show this list
@@ -40,6 +40,9 @@ proto: setup  ## Generate the protobuf modules again
 
 dashboards: setup  ## Write the Grafana dashboards and the table of metrics again
 	@$(BIN)/python tools/observability.py
+
+collector: setup  ## Build an OpenTelemetry collector, for the test of its configuration (needs Go, minutes)
+	@$(BIN)/python tools/collector.py
 
 lock:  ## Resolve the dependencies again after a change in a pyproject.toml
 	@$(PYTHON) tools/bootstrap.py --lock

@@ -11,19 +11,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from argos_cli.client.history import Recorded, read_now
 from argos_common.runtime.embedded_nats import free_port
 from argos_common.runtime.fleet import Fleet
-from argos_common.runtime.log import LogUnavailable
-from argos_common.runtime.nats_connection import NatsSettings, connect
+from argos_common.runtime.nats_connection import NatsConnection, NatsSettings, connect
 from argos_common.runtime.nats_log import NatsLog
 from argos_common.runtime.settings import load_fleet
 from argos_mt5_node.simulator.control import SimulatorControl
 
-from tests.integration.compose_file import FILE, ROOT, has_compose, settings
-from tests.integration.kit import FLEET_TOML, Sender, unfinished, until
+from tests.integration.compose_file import FILE, ROOT, from_file, has_compose, settings
+from tests.integration.kit import FLEET_TOML, until
 
 SMALL_DISK = Path(__file__).with_name("compose.small-disk.yml")
 READY_S = 120
@@ -47,12 +47,14 @@ class ComposeFleet:
 
     project: str
     env: dict[str, str]
+    over: tuple[Path, ...] = ()
+    """Files over docker-compose.yml."""
     fleet: Fleet = field(default_factory=lambda: load_fleet(FLEET_TOML))
     token: str = ""
     seed: str = ""
 
     def compose(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        files = ("-f", str(FILE), "-f", str(SMALL_DISK))
+        files = [word for each in (FILE, *self.over) for word in ("-f", str(each))]
         done = subprocess.run(
             ["docker", "compose", *files, "-p", self.project, "--profile", "paper", *words],
             capture_output=True, text=True, env=self.env, cwd=ROOT, check=False,
@@ -117,6 +119,17 @@ class ComposeFleet:
                 return False
         return True
 
+    async def until_unwell(self, service: str) -> None:
+        """By its own health check, asked now, not when Docker next does."""
+        words = from_file()["services"][service]["healthcheck"]["test"][1:]
+        for _ in range(READY_S):
+            asked = ["docker", "exec", self.container(service), *words]
+            said = await asyncio.to_thread(subprocess.run, asked, capture_output=True, check=False)
+            if said.returncode != 0:
+                return
+            await asyncio.sleep(0.5)
+        pytest.fail(f"{service} says it is well")
+
     async def until_healthy(self, *services: str) -> None:
         await until(lambda: self.healthy(*services), f"{services or 'all'} are healthy", READY_S)
 
@@ -127,27 +140,33 @@ class ComposeFleet:
         )
 
     @asynccontextmanager
-    async def log(self) -> AsyncIterator[NatsLog]:
-        """The log, read as the operator."""
+    async def connected(self) -> AsyncIterator[NatsConnection]:
+        """To the log server, as the operator."""
         url = f"nats://{self.address('nats', 'bus')}:4222"
         connection = await connect(
             NatsSettings(url=url, name="operator", nkey_seed=self.seed), timeout_s=20
         )
         try:
-            yield NatsLog(connection)
+            yield connection
         finally:
             await connection.close()
+
+    @asynccontextmanager
+    async def log(self) -> AsyncIterator[NatsLog]:
+        """The log, read as the operator."""
+        async with self.connected() as connection:
+            yield NatsLog(connection)
 
     async def history(self) -> list[Recorded]:
         async with self.log() as log:
             return await read_now(log)
 
-    def venue_tags(self) -> list[str]:
-        """Our orders as the simulated broker accepted them, by their tags."""
+    def venue_orders(self) -> list[dict[str, Any]]:
+        """Our orders as the simulated broker accepted them."""
         control = SimulatorControl((self.address("mt5-terminal", "terminal"), 7700))
         try:
             return [
-                str(entry["comment"])
+                entry
                 for entry in control.record()
                 if (entry["kind"], entry["origin"]) == ("order", "expert")
                 and entry["comment"].startswith("a1")
@@ -155,9 +174,19 @@ class ComposeFleet:
         finally:
             control.close()
 
+    def operators_file(self, name: str) -> str:
+        """What stands in a file of the operator's secrets."""
+        return self.compose(
+            "run", "--rm", "-T", "--no-deps", "--entrypoint", "cat", "argos",
+            f"/var/lib/argos/secrets/{name}",
+        ).stdout  # fmt: skip
+
+
+Fleets = TypeVar("Fleets", bound=ComposeFleet)
+
 
 @contextmanager
-def compose_fleet() -> Iterator[ComposeFleet]:
+def compose_fleet(kind: type[Fleets], *over: Path) -> Iterator[Fleets]:
     """Built, started and healthy; nothing of it is left at the end."""
     project = f"argos-test-{os.getpid()}"
     env = os.environ | {
@@ -171,15 +200,12 @@ def compose_fleet() -> Iterator[ComposeFleet]:
         for name, value in env.items()
         if name not in settings() or name.startswith("COMPOSE")
     }
-    fleet = ComposeFleet(project=project, env=env)
+    fleet = kind(project=project, env=env, over=over)
     try:
         fleet.compose("build", "--quiet")
         fleet.up()
         fleet.token = fleet.job("token", "argos")
-        fleet.seed = fleet.compose(
-            "run", "--rm", "-T", "--no-deps", "--entrypoint", "cat", "argos",
-            "/var/lib/argos/secrets/nats.nk",
-        ).stdout.strip()  # fmt: skip
+        fleet.seed = fleet.operators_file("nats.nk").strip()
         yield fleet
     except BaseException:
         told = fleet.compose("ps", "-a", check=False).stdout
@@ -190,22 +216,3 @@ def compose_fleet() -> Iterator[ComposeFleet]:
         fleet.compose(
             "--profile", "tools", "down", "-v", "--remove-orphans", "-t", "3", check=False
         )
-
-
-async def until_at_rest(
-    fleet: ComposeFleet, sender: Sender, timeout_s: float = 90
-) -> list[Recorded]:
-    """Every signal taken has its verdicts, every approved leg its end, every fill its match."""
-    why, items, waited_s = "the log was not read", list[Recorded](), 0.0
-    while waited_s < timeout_s:
-        try:
-            items = await fleet.history()
-        except LogUnavailable as error:
-            why = str(error)
-        else:
-            why = unfinished(items, set(sender.taken))
-        if not why:
-            return items
-        await asyncio.sleep(0.5)
-        waited_s += 0.5
-    pytest.fail(f"not at rest after {timeout_s:g} s: {why}")

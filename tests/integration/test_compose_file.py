@@ -1,14 +1,16 @@
-"""Every service of docker-compose.yml is confined as it must be."""
+"""Every service of docker-compose.yml is confined as it must be, also with three log servers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from argos_common.runtime.service import DRAIN_S
 
 from tests.integration.compose_file import (
+    CLUSTER,
     Json,
     from_compose,
     from_file,
@@ -20,19 +22,27 @@ TO_THE_OUTSIDE = {"door", "venue", "edge"}
 NODES = ("mt5-node", "mt5-terminal", "exchange-node")
 NO_SHELL = ("otel-collector", "tempo")
 """Images with nothing in them that could ask for their health."""
+MAKERS = ("secrets", "certificates")
+"""The jobs that write what others may only read."""
 OURS = (
     "gateway", "risk", "bridge", "reconciler", "monitor", *NODES,
     "secrets", "check", "stream", "migrations", "argos",
 )  # fmt: skip
 
 
+@pytest.fixture(params=[(), (CLUSTER,)], ids=["one log server", "three"], scope="module")
+def over(request: pytest.FixtureRequest) -> tuple[Path, ...]:
+    found: tuple[Path, ...] = request.param
+    return found
+
+
 @pytest.fixture(params=["file", "compose"], scope="module")
-def compose(request: pytest.FixtureRequest) -> Json:
+def compose(request: pytest.FixtureRequest, over: tuple[Path, ...]) -> Json:
     if request.param == "file":
-        return from_file()
+        return from_file(*over)
     if not has_compose():
         pytest.skip("docker compose is not installed: what it makes of the file was not looked at")
-    return from_compose()
+    return from_compose(*over)
 
 
 @pytest.fixture
@@ -99,17 +109,24 @@ def test_nothing_is_written_but_volumes_and_a_small_tmp(services: Json) -> None:
         for source, target, read_only in mounts(service):
             from_the_host = source.startswith((".", "/"))
             assert read_only or not from_the_host, (name, target)
-            kept_secret = source.endswith("-secrets") and name != "secrets"
+            kept_secret = source.endswith("-secrets") and name not in MAKERS
             assert read_only or not kept_secret, (name, target)
 
 
-def test_a_secret_is_mounted_by_its_service_alone(services: Json) -> None:
+def test_a_secret_is_mounted_by_its_service_alone(services: Json, over: tuple[Path, ...]) -> None:
     holders: dict[str, set[str]] = {}
     for name, service in services.items():
         for source, _, _ in mounts(service):
             if source.endswith("-secrets"):
                 holders.setdefault(source.removesuffix("-secrets"), set()).add(name)
-    assert {source: found - {"secrets"} for source, found in holders.items()} == {
+    in_a_cluster = {
+        "authority": set(),
+        "nats": {"nats", "nats-2", "nats-3"},  # public keys, the same for all three
+        "nats-tls": {"nats"},
+        "nats-2-tls": {"nats-2"},
+        "nats-3-tls": {"nats-3"},
+    }
+    assert {source: found - set(MAKERS) for source, found in holders.items()} == {
         "gateway": {"gateway"},
         "risk": {"risk"},
         "bridge": {"bridge"},
@@ -117,11 +134,13 @@ def test_a_secret_is_mounted_by_its_service_alone(services: Json) -> None:
         "monitor": {"monitor"},
         "operator": {"argos", "nats-cli"},
         "provision": {"stream"},
+        "system": {"nats-system"},
         "database": {"migrations"},
         "nats": {"nats"},
         "postgres": {"postgres"},
         "grafana": {"grafana"},
         "alertmanager": {"alertmanager"},
+        **(in_a_cluster if over else {}),
     }
 
 
@@ -151,7 +170,7 @@ def test_whoever_stays_says_whether_it_is_well_and_comes_back(services: Json) ->
         for needed, how in (service.get("depends_on") or {}).items()
         if how["condition"] == "service_completed_successfully"
     }
-    on_demand = {"argos", "nats-cli"}
+    on_demand = {"argos", "nats-cli", "nats-system"}
     assert jobs - on_demand == waited_for
 
 
@@ -174,6 +193,8 @@ def test_a_node_has_no_way_to_the_log_or_the_ledger(services: Json) -> None:
     }
     for name in OURS:
         assert services[name].get("network_mode", "none") == "none", name
+    for name in MAKERS:
+        assert services.get(name, {}).get("network_mode", "none") == "none", name
 
 
 def test_networks_lead_outside_only_where_something_must(compose: Json) -> None:
@@ -208,6 +229,36 @@ def test_every_image_is_pinned_and_named_in_one_place(services: Json) -> None:
 
 def test_nothing_waits_for_a_service_of_another_profile(services: Json) -> None:
     for name, service in services.items():
-        for needed in service.get("depends_on") or {}:
+        for needed, how in (service.get("depends_on") or {}).items():
             theirs = set(services[needed].get("profiles") or ())
-            assert not theirs or theirs & set(service.get("profiles") or ()), (name, needed)
+            assert (
+                not theirs
+                or theirs & set(service.get("profiles") or ())
+                or how.get("required") is False
+            ), (name, needed)
+
+
+def test_with_three_log_servers_everyone_knows_all_of_them_and_comes_with_a_certificate() -> None:
+    services = from_file(CLUSTER)["services"]
+    servers = ("nats", "nats-2", "nats-3")
+    callers = {
+        name: service["environment"]
+        for name, service in services.items()
+        if "ARGOS_NATS_URL" in service.get("environment", {})
+    }
+    assert set(callers) == {
+        "stream", "gateway", "risk", "bridge", "reconciler", "monitor", "argos",
+    }  # fmt: skip
+    for environment in callers.values():
+        assert environment["ARGOS_NATS_URL"] == ",".join(f"tls://{name}:4222" for name in servers)
+        assert environment["ARGOS_NATS_MONITOR_URL"].count("http://") == len(servers)
+        assert environment["ARGOS_LOG_REPLICAS"] == str(len(servers))
+        assert environment["ARGOS_NATS_CERT_FILE"]
+    for number, name in enumerate(servers, start=1):
+        words = services[name]["command"]
+        assert words[1] == "/etc/nats/cluster.conf"
+        assert words[3::2] == [f"argos-{number}", f"{name}:6222"]
+    one, *others = [services[name] for name in servers]
+    for other in others:
+        same = {"image", "user", "mem_limit", "healthcheck", "networks", "tmpfs", "depends_on"}
+        assert {key: other[key] for key in same} == {key: one[key] for key in same}

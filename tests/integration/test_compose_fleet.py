@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 from argos_cli.audit.replay import replay_record
-from argos_cli.client.history import Recorded
 from argos_common.domain.control import KillEngaged
 from argos_common.domain.order import OrderSubmitting
 from argos_common.domain.signal import SignalAccepted
-from argos_common.domain.verdict import Effect, VerdictGiven
+from argos_common.domain.verdict import Effect
 
 from tests.integration.compose_file import settings
 from tests.integration.compose_fleet import (
     SERVICES,
+    SMALL_DISK,
     ComposeFleet,
     compose_fleet,
     need_docker,
+)
+from tests.integration.compose_promises import (
+    alerts_flow,
+    assert_promises_kept,
     until_at_rest,
+    verified,
 )
 from tests.integration.kit import SCALPER, STACKER, TREND, Sender, alert, until
 
@@ -41,51 +44,13 @@ LAYERS_MAX = 130_000_000
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[ComposeFleet]:
     need_docker()
-    with compose_fleet() as found:
+    with compose_fleet(ComposeFleet, SMALL_DISK) as found:
         yield found
 
 
 @pytest.fixture
 def sender(fleet: ComposeFleet) -> Sender:
     return Sender(fleet)
-
-
-@asynccontextmanager
-async def alerts_flow(sender: Sender, prefix: str) -> AsyncIterator[None]:
-    """Entries and exits of two strategies, sent again until answered, around a block."""
-    stop = asyncio.Event()
-    flow = asyncio.create_task(sender.flow(stop, prefix, (SCALPER, TREND), pause_s=0.2))
-    try:
-        await until(lambda: len(sender.taken) >= 2, "signals flow")
-        yield
-        before = len(sender.taken)
-        await until(lambda: len(sender.taken) >= before + 2, "signals flow again", 60)
-    finally:
-        stop.set()
-        await flow
-
-
-async def assert_promises_kept(fleet: ComposeFleet, sender: Sender) -> list[Recorded]:
-    items = await until_at_rest(fleet, sender)
-    events = [item.event for item in items]
-    verdicts = Counter((e.cause_id, e.account) for e in events if isinstance(e, VerdictGiven))
-    wanted = {
-        (signal, account) for signal, accounts in sender.taken.items() for account in accounts
-    }
-    assert {key: count for key, count in verdicts.items() if count != 1} == {}
-    assert wanted <= set(verdicts), "a signal answered 200 has no verdict"
-    there = fleet.venue_tags()
-    assert len(there) == len(set(there)), "the broker accepted an order twice"
-    claimed = {e.tag for e in events if isinstance(e, OrderSubmitting)}
-    assert set(there) <= claimed, "the broker accepted what nobody claimed"
-    return items
-
-
-async def verified(fleet: ComposeFleet) -> None:
-    """By the command line, in a container, as a person would."""
-    found = await asyncio.to_thread(fleet.argos, "verify")
-    assert isinstance(found, dict)
-    assert [check for check in found["checks"] if not check["passed"]] == []
 
 
 async def test_signals_become_orders_and_the_fleet_says_it_is_well(
@@ -205,6 +170,7 @@ async def test_a_full_disk_of_the_log_refuses_and_forgets_nothing(
         fleet.docker("exec", holder, "sh", "-c", f"dd if=/dev/zero of={FILLER} bs=64k || true")
         refused = sender.answers[503]
         await until(lambda: sender.answers[503] > refused + 3, "the gateway refuses", 60)
+        await fleet.until_unwell("nats")
         fleet.docker("exec", holder, "rm", FILLER)
         fleet.docker("restart", fleet.container("nats"))
     await fleet.until_healthy()

@@ -24,6 +24,7 @@ from tests.integration.secured_nats import SecuredNats, secured_nats
 
 READERS = {"gateway", "risk", "bridge", "reconciler", "monitor", "operator"}
 EVERYONE = {*READERS, "provision"}
+"""Of the fleet's own account; `system` is in the servers' one, where there is no log."""
 NOBODY: set[str] = set()
 LAST = "last.of.all"
 """Refused to everyone, in the order of asking: what was refused before it has been heard."""
@@ -47,7 +48,7 @@ PUBLISH: dict[str, set[str]] = {
     "argos.facts.mt5-hedge": {"bridge"},
     "argos.strategy.trend": {"gateway"},
     **{f"argos.beat.{name}": {name} for name in READERS - {"operator"}},
-    **{f"_INBOX_{name}.x.y": NOBODY for name in EVERYONE},
+    **{f"_INBOX_{name}.x.y": NOBODY for name in NATS_USERS},
     "$JS.API.STREAM.CREATE.ARGOS_g1": {"provision"},
     "$JS.API.STREAM.INFO.ARGOS_g1": EVERYONE,
     "$JS.API.STREAM.UPDATE.ARGOS_g1": NOBODY,
@@ -65,11 +66,15 @@ PUBLISH: dict[str, set[str]] = {
     "$JS.API.CONSUMER.INFO.ARGOS_g1.c1": {"operator"},
     "$JS.API.STREAM.LIST": {"operator"},
     "$JS.FC.ARGOS_g1.c1.x": READERS,
-    "$SYS.REQ.SERVER.PING": NOBODY,
-    "$SYS.REQ.USER.INFO": {"operator"},  # who am I, which the NATS CLI asks
+    "$SYS.REQ.SERVER.PING": {"system"},
+    "$SYS.REQ.SERVER.PING.CONNZ": {"system"},
+    "$SYS.REQ.SERVER.PING.KICK": NOBODY,
+    "$SYS.REQ.SERVER.NAME.RELOAD": NOBODY,
+    "$SYS.REQ.CLAIMS.UPDATE": NOBODY,
+    "$SYS.REQ.USER.INFO": {"operator", "system"},  # who am I, which the NATS CLI asks
 }
 SUBSCRIBE: dict[str, set[str]] = {
-    **{f"_INBOX_{name}.x.*": {name} for name in EVERYONE},
+    **{f"_INBOX_{name}.x.*": {name} for name in NATS_USERS},
     "_INBOX.>": NOBODY,
     ">": NOBODY,
     "argos.>": NOBODY,

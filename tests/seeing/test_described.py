@@ -229,6 +229,33 @@ def test_alertmanager_takes_its_configuration_and_sends_to_the_monitor() -> None
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("address", ["", "https://heartbeat.example/ping/0a1b?x=1"])
+def test_alertmanager_starts_with_and_without_an_address_for_the_heartbeat(
+    tmp_path: Path, address: str
+) -> None:
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    script = service["alertmanager"]["command"][0].replace("$$", "$")
+    url, made = tmp_path / "heartbeat.url", tmp_path / "alertmanager.yml"
+    url.write_text(address and address + "\n", encoding="utf-8")
+    for there, here in (
+        ("/etc/alertmanager/alertmanager.yml", str(OPS / "alertmanager/alertmanager.yml")),
+        ("/tmp/alertmanager.yml", str(made)),  # in its container
+        ("/run/heartbeat.url", str(url)),
+        ("exec /bin/alertmanager --config.file", "echo --config.file"),
+    ):
+        assert there in script
+        script = script.replace(there, here)
+    ran = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"--config.file={made} --storage.path=/alertmanager\n"
+    last = yaml.safe_load(made.read_text("utf-8"))["receivers"][-1]
+    hooks = [each["url"] for each in last.get("webhook_configs", ())]
+    assert (last["name"], hooks) == ("heartbeat", [address] if address else [])
+    done = subprocess.run(
+        [need("amtool"), "check-config", made], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_collector_hands_everything_it_takes_to_tempo_without_sampling() -> None:
     collector = yaml.safe_load((OPS / "otel/collector.yml").read_text("utf-8"))
     tempo = yaml.safe_load((OPS / "tempo/tempo.yml").read_text("utf-8"))

@@ -25,10 +25,22 @@ LOOKS = {
 }
 
 
-async def run(nats: SecuredNats, arguments: str, home: Path) -> tuple[int, str]:
-    seed = nats.folder / "operator/secrets/nats.nk"
+ASKS = {
+    "server list 1": "argos-1",
+    "server report connections": "risk",
+    "server report jetstream": "argos-1",
+    "server info": "argos-1",
+}
+"""What the user of the system account is for."""
+CHANGES = ("server request kick 5 argos-1", "server config reload argos-1 -f")
+
+
+async def run(
+    nats: SecuredNats, arguments: str, home: Path, user: str = "operator"
+) -> tuple[int, str]:
+    seed = nats.folder / f"{user}/secrets/nats.nk"
     process = await asyncio.create_subprocess_exec(
-        nats_cli(), "--server", nats.url, "--nkey", seed, "--inbox-prefix", "_INBOX_operator",
+        nats_cli(), "--server", nats.url, "--nkey", seed, "--inbox-prefix", f"_INBOX_{user}",
         *arguments.split(),
         env=os.environ | {"HOME": str(home), "NO_COLOR": "1"},
         stdin=asyncio.subprocess.DEVNULL,
@@ -58,3 +70,20 @@ async def test_the_operators_key_may_look_at_everything_and_change_nothing(tmp_p
             code, said = await run(nats, arguments, tmp_path)
             assert code != 0, f"{arguments}: {said}"
         assert (await log.status()).last_sequence == 1
+
+
+@pytest.mark.timeout(180)
+async def test_the_system_key_asks_the_server_and_neither_reads_the_log_nor_changes_anything(
+    tmp_path: Path,
+) -> None:
+    async with secured_nats(tmp_path) as nats:
+        await ensure_stream(await nats.connect("provision"))
+        risk = await nats.connect("risk")
+        for arguments, shown in ASKS.items():
+            code, said = await run(nats, arguments, tmp_path, "system")
+            assert code == 0, f"{arguments}: {said}"
+            assert shown in said, f"{arguments}: {said}"
+        for arguments in (*CHANGES, "stream info ARGOS_g1"):
+            _, said = await run(nats, arguments, tmp_path, "system")
+            assert "ermission" in said or "timeout" in said or "disabled" in said, said
+        assert risk.is_connected

@@ -224,11 +224,13 @@ SERVERS = Dashboard(
                     unit="Bps",
                 ),
                 Panel(
-                    title="Clients",
-                    about="Connected, and dropped for being slow since the server started.",
+                    title="Clients and servers",
+                    about="Clients connected, and dropped for being slow since the server started;"
+                    " servers that are away or cannot write.",
                     queries={
                         "connected": "max(argos_nats_connections)",
                         "slow": "max(argos_nats_slow_consumers)",
+                        "servers unwell": "max(argos_nats_servers_unwell)",
                     },
                     unit="none",
                 ),

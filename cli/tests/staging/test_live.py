@@ -64,3 +64,16 @@ def test_real_money_without_certificates_or_without_a_live_account_is_refused(li
     paper = check(EXAMPLE, "--trade", "live")
     assert (paper.returncode, "no account is live" in paper.stderr) == (3, True)
     assert check(EXAMPLE, "--trade", "yes").returncode == 2
+
+
+def test_the_profile_live_refuses_without_arming_or_without_a_host_in_one_sentence(
+    live: Path,
+) -> None:
+    unarmed = check(EXAMPLE, "--only-live", "--host", "")
+    assert unarmed.returncode == 3
+    assert "set ARGOS_TRADE=live if that is meant" in unarmed.stderr
+    for config in (live, EXAMPLE):
+        nowhere = check(config, "--only-live", "--trade", "live", "--host", "")
+        assert nowhere.returncode == 3
+        assert "set ARGOS_MT5_ADDRESS=tls://host:port" in nowhere.stderr
+        assert len(nowhere.stderr.strip().splitlines()) == 1

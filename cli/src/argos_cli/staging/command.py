@@ -1,6 +1,7 @@
 """`argos staging`: the jobs of docker-compose.yml, each safe to run again.
 
 secrets    make the secrets that are missing
+certificates   make the certificates that a cluster of log servers is missing
 check      refuse real money, or with --trade live what is not ready for it
 log        make the log's stream, or say what differs from what it must be
 database   make the ledger's roles and tables
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +37,14 @@ from argos_common.runtime.settings import load_fleet
 from argos_cli.commands.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from argos_cli.exits import Code, Ended, run, unreachable, usage
 from argos_cli.output import say, show, show_json
-from argos_cli.staging.live import live_mistakes, paper_mistakes, unreachable_nodes
+from argos_cli.staging.certificates import Certificates
+from argos_cli.staging.live import (
+    NO_HOST,
+    NOT_ARMED,
+    live_mistakes,
+    paper_mistakes,
+    unreachable_nodes,
+)
 from argos_cli.staging.secret_files import ROLES, Change, SecretFiles, joined
 
 staging = typer.Typer(no_args_is_help=True, help="The jobs of docker-compose.yml.")
@@ -52,6 +61,20 @@ def secrets(
 ) -> None:
     """Make every secret that is missing; what is there stays as it is."""
     _tell(_files(root, config).make_missing(), "made", as_json=as_json)
+
+
+@staging.command()
+def certificates(
+    servers: Annotated[list[str], typer.Argument(help="The host name of each log server.")],
+    root: RootOption = ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the certificates that servers and services lack, or that soon end."""
+    wrong = [name for name in servers if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", name)]
+    if wrong:
+        raise usage(f"{wrong[0]!r} is no host name: name each log server as it is dialled")
+    made = Certificates(root, servers).make_missing()
+    _tell(Change(made=made), "made", as_json=as_json)
 
 
 @staging.command()
@@ -99,6 +122,13 @@ def token(
 def check(
     config: ConfigOption = DEFAULT_CONFIG,
     trade: Annotated[str, typer.Option("--trade", help="What is meant: paper or live.")] = "paper",
+    host: Annotated[
+        str | None,
+        typer.Option("--host", help="Where the terminal's Windows host is; may be empty."),
+    ] = None,
+    only_live: Annotated[
+        bool, typer.Option("--only-live", help="Refuse paper: there are no simulated nodes.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Refuse a configuration that could trade real money, unless that is what is meant."""
@@ -106,7 +136,12 @@ def check(
         raise usage(f"ARGOS_TRADE is {trade!r}: use paper or live")
     environment, live = read_environment(os.environ), trade == "live"
     fleet = load_fleet(config)
-    wrong = list(live_mistakes(fleet, environment) if live else paper_mistakes(fleet))
+    if live and host == "":
+        wrong = [NO_HOST]
+    elif only_live and not live:
+        wrong = [NOT_ARMED]
+    else:
+        wrong = list(live_mistakes(fleet, environment) if live else paper_mistakes(fleet))
     if live and not wrong:
         wrong = run(unreachable_nodes(fleet, environment))
     if as_json:

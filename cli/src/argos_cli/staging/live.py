@@ -9,6 +9,14 @@ from argos_common.lasthop.contract import NodeUnavailable
 from argos_common.runtime.environment import Environment
 from argos_common.runtime.fleet import Fleet
 
+NO_HOST = (
+    "nobody said where the Windows host of the terminal is: set ARGOS_MT5_ADDRESS=tls://host:port"
+)
+NOT_ARMED = (
+    "the profile live has no simulated nodes and trades real money: set ARGOS_TRADE=live if that is"
+    " meant, else use --profile paper"
+)
+
 
 def paper_mistakes(fleet: Fleet) -> Iterator[str]:
     """One sentence for each account that is not paper."""

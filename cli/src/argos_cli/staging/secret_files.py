@@ -1,7 +1,7 @@
 """The secrets of a staging fleet: one folder for each service that needs some, nothing elsewhere.
 
     <root>/gateway/secrets/     its NATS key; the tokens of the sources
-    <root>/risk/secrets/ …      the NATS key of that service
+    <root>/risk/secrets/ …      the NATS key of that service; system: of who asks the servers
     <root>/reconciler/secrets/  also the password of the ledger's writer, as a libpq password file
     <root>/monitor/secrets/     also that of its reader
     <root>/nats/secrets/        public keys only
@@ -16,7 +16,6 @@ keeps the old one valid, `retire` ends the old one. Both files are complete at e
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,18 @@ from argos_common.runtime.credentials import TOKEN_BYTES, read_secret_file, read
 from argos_common.runtime.entropy import Entropy
 from argos_common.runtime.fleet import Fleet
 
-NATS_USERS = ("gateway", "risk", "bridge", "reconciler", "monitor", "operator", "provision")
+from argos_cli.staging.whole_file import write_whole
+
+NATS_USERS = (
+    "gateway",
+    "risk",
+    "bridge",
+    "reconciler",
+    "monitor",
+    "operator",
+    "provision",
+    "system",
+)
 ROLES: Mapping[str, tuple[str, ...]] = {
     "argos_ledger": ("reconciler",),
     "argos_reader": ("monitor", "operator", "grafana"),
@@ -229,21 +239,7 @@ class SecretFiles:
             self._write(path, text, mode)
 
     def _write(self, path: Path, text: str, mode: int) -> None:
-        fresh = path.with_name(path.name + ".new")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        except OSError as error:
-            raise OurMistake(
-                f"{path} cannot be written ({error.strerror}): its folder must belong to this user"
-            ) from None
+        write_whole(path, text + "\n", mode)
 
 
 def public_key(seed: str) -> str:

@@ -108,6 +108,18 @@ async def test_absent_monitoring_is_refused() -> None:
         await verify_sync_always(f"http://127.0.0.1:{free_port()}")
 
 
+async def test_of_three_servers_one_may_be_away_but_none_may_sync_later(
+    server: NatsServer, tmp_path: Path
+) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    await verify_sync_always(f"{server.monitor_url},{server.monitor_url},{away}")
+    with pytest.raises(OurMistake, match="start it"):
+        await verify_sync_always(f"{server.monitor_url},{away},{away}")
+    async with plain_server(tmp_path, "jetstream { store_dir: %STORE% }") as (_, later):
+        with pytest.raises(OurMistake, match="sync_interval: always"):
+            await verify_sync_always(f"{server.monitor_url},{server.monitor_url},{later}")
+
+
 async def test_start_without_server_waits_says_so_and_gives_up() -> None:
     said: list[str] = []
     settings = NatsSettings(url=f"nats://127.0.0.1:{free_port()}", name="test")

@@ -16,7 +16,7 @@ from argos_monitor.adapters.files import watch_files
 from argos_monitor.adapters.gauges import ServiceGauges
 from argos_monitor.adapters.http import make_app
 from argos_monitor.adapters.ledger_sql import SqlLedgerReader
-from argos_monitor.adapters.nats_monitor import watch_log_server
+from argos_monitor.adapters.nats_monitor import watch_log_servers
 from argos_monitor.core.notice import Notice
 from argos_monitor.core.status import waiting_status
 from argos_monitor.runner import Monitor
@@ -84,7 +84,7 @@ async def _watch(context: Context, opened: list[Monitor]) -> None:
             metrics, logger = context.metrics, context.logger
             group.create_task(watch_files(backups, certificates, context.clock, metrics, logger))
         if url:
-            group.create_task(watch_log_server(url, stream, context.clock, gauges.log_server))
+            group.create_task(watch_log_servers(url, stream, context.clock, gauges.log_server))
 
 
 def run() -> int:

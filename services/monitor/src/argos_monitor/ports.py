@@ -66,7 +66,7 @@ class Gauges(Protocol):
         """How everything stands, once a second."""
         ...
 
-    def log_server(self, figures: ServerFigures | None) -> None:
+    def log_server(self, figures: ServerFigures | None, unwell: int) -> None:
         """What the log's server says of itself; None: it does not answer."""
         ...
 
@@ -80,5 +80,5 @@ class NoGauges:
     def look(self, view: View) -> None:
         pass
 
-    def log_server(self, figures: ServerFigures | None) -> None:
+    def log_server(self, figures: ServerFigures | None, unwell: int) -> None:
         pass

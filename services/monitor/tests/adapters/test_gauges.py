@@ -118,10 +118,11 @@ def test_a_server_that_starts_anew_counts_on_from_nothing() -> None:
     metrics = Metrics("monitor")
     gauges = ServiceGauges(metrics)
     for messages in (100, 150, 20):
-        gauges.log_server(figures(messages))
+        gauges.log_server(figures(messages), 0)
     assert value(metrics, "argos_nats_messages_total", direction="in") == 170
-    gauges.log_server(None)
+    gauges.log_server(None, 1)
     assert value(metrics, "argos_nats_up") == 0
+    assert value(metrics, "argos_nats_servers_unwell") == 1
 
 
 def test_what_nobody_has_set_is_not_shown() -> None:
@@ -133,21 +134,25 @@ def test_what_nobody_has_set_is_not_shown() -> None:
 
 
 async def test_the_newest_backup_and_every_certificate_have_an_age(tmp_path: Path) -> None:
-    backups, good, bad = tmp_path / "backups", tmp_path / "good.pem", tmp_path / "bad.pem"
+    backups, folder = tmp_path / "backups", tmp_path / "certificates"
+    good, bad, named = folder / "good.pem", folder / "bad.pem", tmp_path / "named"
     backups.mkdir()
+    folder.mkdir()
     for name, age_s in (("old", 500), ("new", 100)):
         (backups / name).touch()
         at_s = NOW // NS_PER_S - age_s
         os.utime(backups / name, (at_s, at_s))
     good.write_text(CERTIFICATE)
     bad.write_text("no certificate")
+    named.write_text(CERTIFICATE)
+    (folder / "notes").touch()
     metrics = Metrics("monitor")
     logger = structlog.get_logger("test")
     clock = FastClock(NOW)
-    task = asyncio.create_task(watch_files(backups, (good, bad), clock, metrics, logger))
+    task = asyncio.create_task(watch_files(backups, (folder, named), clock, metrics, logger))
     try:
         name = "argos_certificate_expires_seconds"
-        await until(lambda: value(metrics, name, file=str(bad)) is not None)
+        await until(lambda: value(metrics, name, file=str(named)) is not None)
     finally:
         task.cancel()
     backup_age_s = value(metrics, "argos_backup_age_seconds", folder=str(backups))
@@ -155,3 +160,4 @@ async def test_the_newest_backup_and_every_certificate_have_an_age(tmp_path: Pat
     assert 100 <= backup_age_s < 400
     assert (value(metrics, name, file=str(good)) or 0) > 365 * 86_400
     assert value(metrics, name, file=str(bad)) == 0
+    assert value(metrics, name, file=str(folder / "notes")) is None

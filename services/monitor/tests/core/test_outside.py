@@ -11,7 +11,7 @@ from argos_common.domain.errors import OurMistake
 from argos_monitor.core.alertmanager import OutsideAlert, notice_of
 from argos_monitor.core.certificate import expires_ns
 from argos_monitor.core.desk import Desk
-from argos_monitor.core.log_server import server_figures
+from argos_monitor.core.log_server import ServerFigures, most_telling, server_figures
 
 VARZ = {
     "connections": 6, "slow_consumers": 1, "mem": 30_000_000, "cpu": 12.5,
@@ -63,6 +63,18 @@ def test_the_servers_figures_are_those_of_its_pages_and_of_our_stream() -> None:
 def test_a_page_without_our_stream_says_nothing_of_it(jsz: dict[str, object]) -> None:
     found = server_figures({"connections": "many"}, jsz, "ARGOS_g1")
     assert (found.stream, found.connections) == (None, 0)
+
+
+def test_of_a_cluster_the_server_that_leads_the_log_is_shown() -> None:
+    def server(name: str, leader: str) -> ServerFigures:
+        stream = {"name": "ARGOS_g1", "cluster": {"leader": leader}}
+        jsz = {"account_details": [{"stream_detail": [stream]}]}
+        return server_figures({"server_name": name}, jsz, "ARGOS_g1")
+
+    servers = [server(name, "argos-2") for name in ("argos-1", "argos-2", "argos-3")]
+    assert most_telling(servers) is servers[1]
+    assert most_telling(servers[2:]) is servers[2], "while there is no leader, any of them"
+    assert most_telling([]) is None
 
 
 def outside(**changes: object) -> OutsideAlert:

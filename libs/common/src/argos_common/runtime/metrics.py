@@ -247,7 +247,10 @@ class Metrics:
         self.alerts_open = self._gauge("argos_alerts_open", "Alerts not over", "code", "level")
 
     def _add_log_server(self) -> None:
-        self.nats_up = self._gauge("argos_nats_up", "1 while the server's monitoring answers")
+        self.nats_up = self._gauge("argos_nats_up", "1 while a server of the log says it is well")
+        self.nats_servers_unwell = self._gauge(
+            "argos_nats_servers_unwell", "Servers of the log that are away or could not write"
+        )
         self.nats_connections = self._gauge("argos_nats_connections", "Clients connected")
         self.nats_slow_consumers = self._gauge(
             "argos_nats_slow_consumers", "Clients dropped for being slow, since the server started"

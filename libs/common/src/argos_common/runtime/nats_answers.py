@@ -33,6 +33,8 @@ STORE_FAILED = 10077
 DUPLICATE_IN_BATCH = 10201
 NOT_FOUND_MESSAGE = 10037
 NOT_FOUND_STREAM = 10059
+NOT_NOW = frozenset({10005, 10008, 10009})
+"""A cluster's servers do not all know each other yet, or it has no leader: ask again."""
 
 _BUSY = {
     10008: "JetStream is temporarily unavailable",

@@ -202,7 +202,10 @@ class NatsConnection:
                     return
                 waited_s = self._still_waiting(waited_s, timeout_s)
         except BaseException:
-            connecting.cancel()
+            while not connecting.done():
+                # More than once: see `_heeding_cancel`. It would try to connect for ever.
+                connecting.cancel()
+                await asyncio.wait({connecting}, timeout=_LOOK_S)
             await asyncio.gather(connecting, return_exceptions=True)
             await self.close()
             raise

@@ -14,7 +14,7 @@ import urllib.request
 
 from argos_common.domain.errors import OurMistake
 from argos_common.domain.times import NS_PER_S
-from argos_common.runtime.nats_answers import NOT_FOUND_STREAM
+from argos_common.runtime.nats_answers import NOT_FOUND_STREAM, NOT_NOW
 from argos_common.runtime.nats_connection import NatsConnection, NoAnswer, NobodyThere, NotSent
 from argos_common.runtime.nats_log import stream_name
 from argos_common.wire.subjects import ALL
@@ -72,13 +72,16 @@ async def ensure_stream(
     Raises:
         OurMistake: it differs (each field is named with both values), it cannot be created, or a
             permission is missing.
-        NotSent, NobodyThere, NoAnswer: the server does not answer; wait and try again.
+        NotSent, NobodyThere, NoAnswer: the server does not answer, or a cluster has no leader
+            yet; wait and try again.
     """
     wanted = stream_config(generation, max_bytes=max_bytes, replicas=replicas)
     name = wanted["name"]
     answer = await _ask(connection, f"$JS.API.STREAM.INFO.{name}", {})
     if _error_code(answer) == NOT_FOUND_STREAM:
         answer = await _ask(connection, f"$JS.API.STREAM.CREATE.{name}", wanted)
+    if _error_code(answer) in NOT_NOW:
+        raise NoAnswer(_error_text(answer))
     if _error_code(answer):
         raise OurMistake(f"the log's stream {name} cannot be made: {_error_text(answer)}")
     config = answer.get("config")
@@ -105,26 +108,32 @@ def differences(wanted: _JSON, found: _JSON) -> list[str]:
     return sentences
 
 
-async def verify_sync_always(monitor_url: str, timeout_s: float = 5.0) -> None:
-    """Ask the server's monitoring whether it writes to disk before it acknowledges.
+async def verify_sync_always(monitor_urls: str, timeout_s: float = 5.0) -> None:
+    """Ask the servers' monitoring whether they write to disk before they acknowledge.
+
+    `monitor_urls` names every server, separated by commas. Of three, one may be away: the log is
+    kept by the other two.
 
     Raises:
-        OurMistake: it does not, or monitoring cannot be reached at `monitor_url`.
+        OurMistake: one does not, or the monitoring of half of them or more cannot be reached.
     """
-    url = monitor_url.rstrip("/") + "/varz"
-    try:
-        answer = await asyncio.to_thread(fetch_json, url, timeout_s)
-    except (OSError, ValueError) as error:
-        raise OurMistake(
-            f"NATS monitoring at {url} cannot be read ({error}): correct the address"
-        ) from error
-    jetstream = answer.get("jetstream")
-    config = jetstream.get("config") if isinstance(jetstream, dict) else None
-    if not isinstance(config, dict) or config.get("sync_always") is not True:
-        raise OurMistake(
-            "the NATS server acknowledges before it writes to disk: set `sync_interval: always`"
-            " in its jetstream section and restart it"
-        )
+    urls = [url.rstrip("/") + "/varz" for url in monitor_urls.split(",")]
+    unread: list[str] = []
+    for url in urls:
+        try:
+            answer = await asyncio.to_thread(fetch_json, url, timeout_s)
+        except (OSError, ValueError) as error:
+            unread.append(f"NATS monitoring at {url} cannot be read ({error})")
+            continue
+        jetstream = answer.get("jetstream")
+        config = jetstream.get("config") if isinstance(jetstream, dict) else None
+        if not isinstance(config, dict) or config.get("sync_always") is not True:
+            raise OurMistake(
+                "the NATS server acknowledges before it writes to disk: set `sync_interval: always`"
+                f" in its jetstream section and restart it ({url})"
+            )
+    if 2 * len(unread) >= len(urls):
+        raise OurMistake(f"{'; '.join(unread)}: correct the address, or start it")
 
 
 def fetch_json(url: str, timeout_s: float) -> _JSON:

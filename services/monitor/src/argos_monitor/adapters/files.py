@@ -25,7 +25,10 @@ async def watch_files(
     metrics: Metrics,
     logger: Logger,
 ) -> None:
-    """For ever. A backup folder without a file is as old as time."""
+    """For ever. A backup folder without a file is as old as time.
+
+    A folder among the certificates stands for every `.pem` in it.
+    """
     told: set[str] = set()
     while True:
         now_ns = clock.now_ns()
@@ -33,7 +36,7 @@ async def watch_files(
             newest_ns = await asyncio.to_thread(_newest_ns, backups)
             age = metrics.backup_age_seconds.labels(str(backups))
             age.set((now_ns - newest_ns) / NS_PER_S)
-        for path in certificates:
+        for path in await asyncio.to_thread(_files, certificates):
             try:
                 left_ns = await asyncio.to_thread(_expires_ns, path) - now_ns
             except OurMistake as error:
@@ -43,6 +46,12 @@ async def watch_files(
                     logger.warning(str(error))
             metrics.certificate_expires_seconds.labels(str(path)).set(left_ns / NS_PER_S)
         await clock.sleep(LOOK_EVERY_S)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    return [
+        each for path in paths for each in (sorted(path.glob("*.pem")) if path.is_dir() else [path])
+    ]
 
 
 def _newest_ns(folder: Path) -> int:

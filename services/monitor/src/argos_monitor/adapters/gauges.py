@@ -44,9 +44,10 @@ class ServiceGauges:
             self._facts(heard, now_ns)
         self._open_alerts(view)
 
-    def log_server(self, figures: ServerFigures | None) -> None:
+    def log_server(self, figures: ServerFigures | None, unwell: int) -> None:
         metrics = self._metrics
         metrics.nats_up.set(int(figures is not None))
+        metrics.nats_servers_unwell.set(unwell)
         if figures is None:
             return
         metrics.nats_connections.set(figures.connections)

@@ -15,8 +15,12 @@ Page = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamFigures:
-    """`pending`: entries not delivered yet to the reader that is furthest behind."""
+    """`pending`: entries not delivered yet to the reader that is furthest behind.
 
+    `leads`: whether this server leads the stream; one that keeps it alone does.
+    """
+
+    leads: bool
     messages: int
     stored_bytes: int
     consumers: int
@@ -46,11 +50,17 @@ def server_figures(varz: Page, jsz: Page, stream: str) -> ServerFigures:
         cpu_ratio=_number(varz, "cpu") / 100,
         messages={"in": _whole(varz, "in_msgs"), "out": _whole(varz, "out_msgs")},
         transferred_bytes={"in": _whole(varz, "in_bytes"), "out": _whole(varz, "out_bytes")},
-        stream=_stream(jsz, stream),
+        stream=_stream(jsz, stream, varz.get("server_name")),
     )
 
 
-def _stream(jsz: Page, name: str) -> StreamFigures | None:
+def most_telling(servers: Sequence[ServerFigures]) -> ServerFigures | None:
+    """Of a cluster's servers the one that leads the stream, else any of them."""
+    leading = [each for each in servers if each.stream is not None and each.stream.leads]
+    return next(iter([*leading, *servers]), None)
+
+
+def _stream(jsz: Page, name: str, server: object) -> StreamFigures | None:
     for account in _pages(jsz, "account_details"):
         for found in _pages(account, "stream_detail"):
             if found.get("name") != name:
@@ -58,7 +68,9 @@ def _stream(jsz: Page, name: str) -> StreamFigures | None:
             state = found.get("state")
             held = state if isinstance(state, Mapping) else {}
             consumers = _pages(found, "consumer_detail")
+            cluster = found.get("cluster")
             return StreamFigures(
+                leads=not isinstance(cluster, Mapping) or cluster.get("leader") == server,
                 messages=_whole(held, "messages"),
                 stored_bytes=_whole(held, "bytes"),
                 consumers=_whole(held, "consumer_count"),
