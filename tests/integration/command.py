@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,13 +84,13 @@ async def ready(up: Up) -> None:
 
 
 def argos(
-    *arguments: str, before: Callable[[], None] | None = None, cwd: Path | None = None
+    *arguments: str, through: Sequence[str] = (), cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """One command, as typed. `before` runs in the new process first."""
+    """One command, as typed. `through` is a command that becomes it."""
     return subprocess.run(
-        [sys.executable, "-m", "argos_cli", *arguments],
+        [*through, sys.executable, "-m", "argos_cli", *arguments],
         capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
-        preexec_fn=before, cwd=cwd, check=False,
+        cwd=cwd, check=False,
     )  # fmt: skip
 
 

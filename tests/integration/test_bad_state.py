@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import shutil
 import socket
@@ -35,7 +34,16 @@ from tests.integration.kit import (
 pytestmark = pytest.mark.timeout(180)
 PAGE = 4096
 SNAPSHOTS = ("risk", "bridge")
+# Even root may then only write where the folder lets it. In a process of its own and not between
+# fork and exec: gRPC's threads live in this one, and its fork handlers may end the child.
+AS_NOBODY_SPECIAL = """
+import ctypes, os, sys
+prctl = ctypes.CDLL(None).prctl
 DROP_CAPABILITY, OVERRIDE, READ_ANYTHING = 24, 1, 2
+prctl(DROP_CAPABILITY, OVERRIDE)
+prctl(DROP_CAPABILITY, READ_ANYTHING)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +94,6 @@ async def what_is_said(state: Path, words: str, *names: str) -> list[str]:
     return [text for text in said if words in text]
 
 
-def as_nobody_special() -> None:
-    """Even root may only write where the folder lets it."""
-    prctl = ctypes.CDLL(None).prctl
-    prctl(DROP_CAPABILITY, OVERRIDE)
-    prctl(DROP_CAPABILITY, READ_ANYTHING)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="drops capabilities as Linux does")
 def test_a_state_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "state"
@@ -101,8 +102,9 @@ def test_a_state_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -
     if os.geteuid() == 0:
         os.chown(folder, 12345, 12345)
     found = argos(
-        "up", "--config", str(FLEET_TOML), "--state", str(folder), before=as_nobody_special
-    )
+        "up", "--config", str(FLEET_TOML), "--state", str(folder),
+        through=(sys.executable, "-c", AS_NOBODY_SPECIAL),
+    )  # fmt: skip
     assert found.returncode == 1
     last = found.stderr.splitlines()[-1]
     assert last.startswith(f"the state folder {folder} cannot be written (Permission denied)")

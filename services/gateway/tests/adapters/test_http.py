@@ -19,6 +19,7 @@ from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.clock import SystemClock
 from argos_common.runtime.credentials import ensure_tokens
 from argos_common.runtime.entropy import SeededEntropy
+from argos_common.runtime.http_server import HttpServer
 from argos_common.runtime.log import Answer, Append, LogStatus
 from argos_common.runtime.metrics import Metrics
 from argos_common.runtime.settings import load_fleet
@@ -31,6 +32,7 @@ from argos_gateway.adapters.limiter import MinuteLimiter
 from argos_gateway.adapters.nats import serve_inject
 from argos_gateway.runner import Intake
 from argos_gateway.settings import read_access
+from fastapi import FastAPI
 
 EXAMPLE = Path(__file__).resolve().parents[4] / "fleet.toml"
 BUY: dict[str, Any] = {
@@ -47,6 +49,7 @@ class Site:
     """A gateway on a log in memory."""
 
     client: httpx.AsyncClient
+    app: FastAPI
     log: MemoryLog
     bus: MemoryBus
     intake: Intake
@@ -79,7 +82,7 @@ def build(tmp_path: Path, config: Path = EXAMPLE) -> Site:
     app = make_app(Webhook(access, lambda: intake, limiter, clock), lambda: True)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
     token = files["argos"].read_text().strip()
-    return Site(client, log, bus, intake, limiter, f"/v1/webhooks/argos/{token}")
+    return Site(client, app, log, bus, intake, limiter, f"/v1/webhooks/argos/{token}")
 
 
 @pytest.fixture
@@ -195,6 +198,22 @@ async def test_a_compressed_body_is_refused(site: Site) -> None:
         site.path, content=gzip.compress(b"{}"), headers={"content-encoding": "gzip"}
     )
     assert answer.status_code == 415
+
+
+async def test_a_body_far_too_large_is_answered_and_not_cut_off(site: Site) -> None:
+    """Bytes left unread would reset the connection before the sender has read the answer."""
+    server = HttpServer(site.app, "127.0.0.1", 0, service="gateway")
+    serving = asyncio.create_task(server.serve())
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = f"POST {site.path} HTTP/1.0\r\nContent-Length: 400000\r\n\r\n"
+    writer.write(head.encode() + b"x" * 200_000)
+    await asyncio.sleep(0.2)
+    writer.write(b"x" * 200_000)
+    await writer.drain()
+    assert b" 413 " in await reader.read()
+    writer.close()
+    server.close()
+    await serving
 
 
 async def test_a_lost_answer_of_the_log_is_found_out(site: Site) -> None:

@@ -22,6 +22,7 @@ from argos_gateway.ports import Limiter, SignalIntake
 
 ANSWER_WITHIN_S = 2.4
 BODY_WITHIN_S = 1.5
+READ_BYTES_MAX = 1024 * 1024
 PATH = "/v1/webhooks/{source}/{token}"
 TOKEN_LENGTH_MAX = 200
 
@@ -72,15 +73,15 @@ class Webhook:
             return NOT_CONFIRMED
         if not self._limiter.admit(source):
             return await intake.limited(source, received_at_ns)
-        if request.headers.get("content-encoding", "identity") != "identity":
-            return refusal(
-                415, "encoding", "the body is compressed: send it as it is", "content-encoding"
-            )
         try:
             async with asyncio.timeout(BODY_WITHIN_S):
                 body = await _body(request)
         except TimeoutError:
             return refusal(408, "slow", "the body did not arrive in time: send it at once")
+        if request.headers.get("content-encoding", "identity") != "identity":
+            return refusal(
+                415, "encoding", "the body is compressed: send it as it is", "content-encoding"
+            )
         return await intake.receive(source, body, received_at_ns)
 
 
@@ -120,12 +121,19 @@ def make_app(webhook: Webhook, ready: Callable[[], bool]) -> FastAPI:
 
 
 async def _body(request: Request) -> bytes:
-    """At most one byte more than is allowed, so that the excess shows."""
+    """At most one byte more than is allowed, so that the excess shows.
+
+    The rest is read too, and dropped: what is left unread resets the connection as it is closed,
+    and the sender would never see why it was refused.
+    """
     body = bytearray()
+    size = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
+        size += len(chunk)
+        if size > READ_BYTES_MAX:
             break
+        if len(body) <= BODY_BYTES_MAX:
+            body += chunk
     return bytes(body[: BODY_BYTES_MAX + 1])
 
 
