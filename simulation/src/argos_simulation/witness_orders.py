@@ -9,11 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from argos_common.domain.book import Book, LegView, OrderView, TradeView
+from argos_common.domain.book import Book, OrderView, TradeView
 from argos_common.domain.ids import Account, OrderId, TradeId
 from argos_common.domain.order import (
     LATE,
-    LIVE,
     TABLE,
     Kind,
     OrderAbsent,
@@ -27,7 +26,7 @@ from argos_common.domain.order import (
     kind_of,
 )
 from argos_common.domain.venue import DealReason, DealRecorded
-from argos_common.domain.verdict import Effect, Leg, VerdictGiven
+from argos_common.domain.verdict import Effect, Leg, Origin, VerdictGiven
 from argos_common.runtime.log import Entry
 
 from argos_simulation import fleet
@@ -79,7 +78,7 @@ class OrderWitness:
             and (
                 trade.position
                 or any(book.orders[o].owed for view in trade.legs.values() for o in view.orders)
-                or any(_may_open(book, trade, view) for view in trade.legs.values())
+                or any(v.leg.effect is Effect.OPEN and not v.over for v in trade.legs.values())
             )
         }
         return found | self.truth.trades_held(account)
@@ -91,10 +90,22 @@ class OrderWitness:
         self.book(event.account).fold_verdict(sequence, event)
         for leg in event.legs:
             key = (event.account, leg.trade_id, leg.leg)
-            self.calls.legs[key] = leg
+            self._approved(key, leg, put_back=event.origin is Origin.RESTORE)
             self.verdict_of[key] = sequence
             if leg.effect is Effect.OPEN:
                 self.entry_side.setdefault((event.account, leg.trade_id), leg.side.sign)
+
+    def _approved(self, key: tuple[Account, str, int], leg: Leg, *, put_back: bool) -> None:
+        """A restore knows less of a leg than was approved, and never says more."""
+        known = self.calls.legs.get(key)
+        if not put_back or known is None:
+            self.calls.legs[key] = leg
+            return
+        self.court.check(
+            45,
+            f"{key}: put back with {leg.quantity} of {known.quantity}",
+            holds=known.close_all or leg.quantity <= known.quantity,
+        )
 
     # --- orders
 
@@ -271,11 +282,3 @@ def _entering(book: Book, trade: TradeView) -> bool:
     """Whether deals of an entry may still come: those of its end may show before them."""
     entries = [view for view in trade.legs.values() if view.leg.effect is Effect.OPEN]
     return any(not book.orders[each].at_rest for view in entries for each in view.orders)
-
-
-def _may_open(book: Book, trade: TradeView, view: LegView) -> bool:
-    """Whether an entry may yet add something: it is under way, or no later exit ends it first."""
-    if view.leg.effect is not Effect.OPEN or view.over:
-        return False
-    ended = any(each.leg.close_all and each.leg.leg > view.leg.leg for each in trade.legs.values())
-    return not ended or any(book.orders[each].state in LIVE for each in view.orders)

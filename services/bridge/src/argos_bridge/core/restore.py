@@ -25,7 +25,7 @@ from decimal import Decimal
 from argos_common.domain.control import KillEngaged, Scope
 from argos_common.domain.errors import OurMistake
 from argos_common.domain.event import Event
-from argos_common.domain.ids import Account, OrderId, SignalId, Symbol
+from argos_common.domain.ids import Account, OrderId, SignalId, Symbol, TradeId
 from argos_common.domain.node import Outcome
 from argos_common.domain.order import OrderInDoubt, OrderSubmitting
 from argos_common.domain.restore import EntryLost, LogRestored
@@ -38,6 +38,7 @@ from argos_bridge.core.state import BridgeState, ReadConfig
 from argos_bridge.core.step import once_id
 
 PLACES_MAX = 1_000_000
+ZERO = Decimal(0)
 Read = tuple[Entry, Event | None]
 """An entry and what it says; None if it cannot be read."""
 
@@ -289,16 +290,13 @@ class _Writing:
     def _verdict(self, journal: NodeJournal, claim: OrderSubmitting) -> VerdictGiven:
         """The lost verdict, as all claims of its cause tell it."""
         account, control = journal.account, self.state.account(journal.account).control
-        claims = [
-            each.claim
-            for each in journal.kept
-            if each.claim is not None and each.claim.cause_id == claim.cause_id
-        ]
-        keys = dict.fromkeys((each.trade_id, each.leg) for each in claims)
-        legs = tuple(
-            self._leg(account, [each for each in claims if (each.trade_id, each.leg) == key])
-            for key in keys
-        )
+        of_leg: dict[tuple[TradeId, int], list[tuple[OrderSubmitting, Decimal]]] = {}
+        for each in journal.kept:
+            if each.claim is not None and each.claim.cause_id == claim.cause_id:
+                filled = each.outcome.filled_quantity if each.outcome else ZERO
+                key = (each.claim.trade_id, each.claim.leg)
+                of_leg.setdefault(key, []).append((each.claim, filled))
+        legs = tuple(self._leg(account, claims) for claims in of_leg.values())
         return VerdictGiven(
             account=account,
             cause_id=claim.cause_id,
@@ -320,23 +318,29 @@ class _Writing:
             trace_parent=claim.trace_parent,
         )
 
-    def _leg(self, account: Account, claims: Sequence[OrderSubmitting]) -> Leg:
-        """What was approved at least: what was claimed of each of its parts."""
-        first = claims[0]
-        parts = {each.part: Decimal(0) for each in claims}
-        for each in claims:
-            parts[each.part] = max(parts[each.part], each.quantity)
-        quantity = sum(parts.values(), Decimal(0))
+    def _leg(self, account: Account, claims: Sequence[tuple[OrderSubmitting, Decimal]]) -> Leg:
+        """What was approved at least. `claims` of the leg, in order, with what each filled.
+
+        An attempt was for what was left of its part: so it and what came before it were approved.
+        """
+        first = claims[0][0]
+        least: dict[str, Decimal] = {}
+        filled: dict[str, Decimal] = {}
+        for claim, done in claims:
+            before = filled.get(claim.part, ZERO)
+            least[claim.part] = max(least.get(claim.part, ZERO), before + claim.quantity)
+            filled[claim.part] = before + done
+        quantity = sum(least.values(), ZERO)
         opens = first.effect is Effect.OPEN
-        unit = self.worth.get((account, first.symbol), Decimal(0))
+        unit = self.worth.get((account, first.symbol), ZERO)
         return Leg(
             leg=first.leg,
             trade_id=first.trade_id,
             effect=first.effect,
             side=first.side,
             quantity=quantity,
-            deadline_ns=max(each.deadline_ns for each in claims),
+            deadline_ns=max(claim.deadline_ns for claim, _ in claims),
             stop_price=first.stop_price,
             take_profit_price=first.take_profit_price,
-            reserved_value=unit * quantity if opens else Decimal(0),
+            reserved_value=unit * quantity if opens else ZERO,
         )

@@ -3,6 +3,7 @@
 - What is held counts gross: two strategies on opposite sides add up, they do not cancel.
 - A fill that the venue has answered but whose deal is not on record yet counts as held.
 - Approved legs that are not over count at their reserved value, whatever state their orders are in.
+  One that an exit has already ended counts as well: a bridge that has not read so far may claim it.
 - What is held is valued at the mark of its symbol, the decided symbol at the price of the moment.
   Something held without a mark has no known value, and then the whole has none.
 - The loss of the day is the worse of two measures: realised since midnight UTC with what open
@@ -50,7 +51,7 @@ def measure(
         owed, asked = _open_legs(risk.book, trade)
         held[trade.symbol] = held.get(trade.symbol, ZERO) + position + owed
         reserved += asked
-        if position or owed or risk.book.expected(trade) or may_open(risk.book, trade):
+        if position or owed or risk.book.expected(trade) or _may_yet_open(risk.book, trade):
             count += 1
     total, unvalued = ZERO, None
     current = mark_of(facts)
@@ -90,6 +91,11 @@ def day_loss(risk: AccountRisk, facts: Facts) -> Decimal | None:
     floating = ZERO if spot else min(facts.equity - facts.balance, ZERO)
     by_equity = day.baseline - facts.equity if day.baseline is not None else ZERO
     return max(-(day.realised + floating), by_equity, ZERO)
+
+
+def _may_yet_open(book: Book, trade: TradeView) -> bool:
+    waiting = any(v.leg.effect is Effect.OPEN and not v.over for v in trade.legs.values())
+    return waiting or may_open(book, trade)
 
 
 def _open_legs(book: Book, trade: TradeView) -> tuple[Decimal, Decimal]:
