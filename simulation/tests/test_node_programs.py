@@ -187,7 +187,7 @@ async def mt5_venue(stage: SimStage, cable: Cable) -> Venue:
     tuning = Tuning(poll_s=0.25, poll_hot_s=0.1, facts_every_s=0.5, history_settles_s=2.0)
     gated = GatedTerminal(terminal, cable)
     venue = Mt5Venue(config, fleet.expected(config), gated, clock, tuning)
-    venue.remember(entry.order_id for entry in stage.journal.unresolved())
+    venue.remember(entry.order_id for entry in stage.journal.unanswered())
     return venue
 
 

@@ -189,7 +189,7 @@ async def _venue(world: World, host: Host, config: AccountConfig) -> WitnessedVe
     )
     gated = GatedTerminal(terminal, host.cable)
     venue = Mt5Venue(config, expected, gated, host.clock, TUNING)
-    venue.remember(entry.order_id for entry in world.journals[config.account].unresolved())
+    venue.remember(entry.order_id for entry in world.journals[config.account].unanswered())
     return WitnessedVenue(venue, host.cable, world.witness, host.clock)
 
 

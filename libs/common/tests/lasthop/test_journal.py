@@ -174,7 +174,9 @@ def test_a_seal_of_a_sent_id_changes_nothing_until_its_call_is_over(reopen: Open
     assert (returned.fresh, returned.entry.state) == (True, Journaled.SENDING)
     journal = reopen()
     assert journal.unresolved() == ()
+    assert journal.unanswered() == (returned.entry,)  # its deals are still this order's
     assert journal.answer(DONE, positions=True, now_ns=7).fresh  # a late appearance
+    assert journal.unanswered() == ()
 
 
 def test_tickets_lead_back_to_their_first_order(reopen: Open) -> None:

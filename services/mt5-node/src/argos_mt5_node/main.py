@@ -75,7 +75,7 @@ async def _hop(
     offload = OneThread(f"journal-{name}")
     stack.callback(offload.close)
     journal = AsyncJournal(SqliteJournal(account.journal, name), offload)
-    venue.remember(entry.order_id for entry in await journal.unresolved())
+    venue.remember(entry.order_id for entry in await journal.unanswered())
     hop = LastHop(name, measured, journal, context.clock, context.entropy)
     await hop.start()
     stack.push_async_callback(hop.stop)

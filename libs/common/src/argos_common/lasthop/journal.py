@@ -191,8 +191,12 @@ class Journal(ABC):
     def epoch(self) -> int: ...
 
     @abstractmethod
+    def unanswered(self) -> tuple[Entry, ...]:
+        """Sent, and no answer on record, sealed or not; in the order in which they were begun."""
+
     def unresolved(self) -> tuple[Entry, ...]:
-        """In the order in which they were begun."""
+        """Those of the unanswered that nobody has sealed."""
+        return tuple(entry for entry in self.unanswered() if entry.unresolved)
 
     @abstractmethod
     def submitted(self) -> tuple[Entry, ...]:
@@ -242,8 +246,8 @@ class MemoryJournal(Journal):
     def epoch(self) -> int:
         return self._epoch
 
-    def unresolved(self) -> tuple[Entry, ...]:
-        return tuple(entry for entry in self._entries.values() if entry.unresolved)
+    def unanswered(self) -> tuple[Entry, ...]:
+        return tuple(e for e in self._entries.values() if e.state is Journaled.SENDING)
 
     def submitted(self) -> tuple[Entry, ...]:
         return tuple(each for each in self._entries.values() if each.submission is not None)
@@ -310,6 +314,9 @@ class AsyncJournal:
 
     async def order_of(self, ticket: Ticket, venue_id: str) -> OrderId | None:
         return await self._offload(lambda: self._journal.order_of(ticket, venue_id))
+
+    async def unanswered(self) -> tuple[Entry, ...]:
+        return await self._offload(self._journal.unanswered)
 
     async def unresolved(self) -> tuple[Entry, ...]:
         return await self._offload(self._journal.unresolved)

@@ -27,7 +27,7 @@ CREATE TABLE entry (
     submission BLOB, outcome BLOB, received_ns INTEGER NOT NULL, journaled_ns INTEGER NOT NULL,
     answered_ns INTEGER NOT NULL, sealed_ns INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX entry_unresolved ON entry (journaled_ns) WHERE state = 3 AND sealed_ns = 0;
+CREATE INDEX entry_unanswered ON entry (journaled_ns) WHERE state = 3;
 CREATE TABLE ticket (
     kind TEXT NOT NULL, venue_id TEXT NOT NULL, order_id TEXT NOT NULL,
     PRIMARY KEY (kind, venue_id)
@@ -167,8 +167,8 @@ class SqliteJournal(Journal):
     def epoch(self) -> int:
         return _integer(self._read("SELECT epoch FROM epoch")[0][0])
 
-    def unresolved(self) -> tuple[Entry, ...]:
-        query = f"SELECT {_COLUMNS} FROM entry WHERE state = 3 AND sealed_ns = 0"  # noqa: S608 - both parts are constants
+    def unanswered(self) -> tuple[Entry, ...]:
+        query = f"SELECT {_COLUMNS} FROM entry WHERE state = 3"  # noqa: S608 - both parts are constants
         rows = self._read(query + " ORDER BY journaled_ns, order_id")
         return tuple(self._entry(row) for row in rows)
 

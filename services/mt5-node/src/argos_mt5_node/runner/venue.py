@@ -68,7 +68,7 @@ class Mt5Venue:
         return Capabilities(kind=kind, self_limiting_close=kind is AccountKind.HEDGING)
 
     def remember(self, order_ids: Iterable[OrderId]) -> None:
-        """Orders that an earlier process began and had no answer to: their deals are theirs.
+        """Orders that an earlier process sent and had no answer to: their deals are theirs.
 
         A broker may erase the comment; the magic alone names an order only to whoever expects it.
         """
