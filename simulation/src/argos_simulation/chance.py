@@ -15,15 +15,16 @@ class Chance:
     def __init__(self, seed: str) -> None:
         self._seed = seed
         self._random = random.Random(seed)
+        self._draw = self._random.random
 
     def fork(self, name: str) -> Chance:
         return Chance(f"{self._seed}/{name}")
 
     def happens(self, probability: float) -> bool:
-        return probability > 0 and self._random.random() < probability
+        return probability > 0 and self._draw() < probability
 
     def between(self, low: float, high: float) -> float:
-        return self._random.uniform(low, high)
+        return low + (high - low) * self._draw()
 
     def whole(self, low: int, high: int) -> int:
         """A whole number, both ends included."""
@@ -37,5 +38,4 @@ class Chance:
     def token(self, size: int) -> bytes:
         return self._random.randbytes(size)
 
-    def uniform(self, low: float, high: float) -> float:
-        return self._random.uniform(low, high)
+    uniform = between

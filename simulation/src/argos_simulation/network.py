@@ -72,12 +72,12 @@ class Cable:
     bus: Way = field(default_factory=Way)
     nodes: dict[str, Way] = field(default_factory=dict)
 
-    async def travel(self, slow: str = "", slow_s: tuple[float, float] = SLOW_S) -> None:
-        """One way over the network."""
+    def travel(self, slow: str = "", slow_s: tuple[float, float] = SLOW_S) -> asyncio.Future[None]:
+        """One way over the network: `await` it."""
         seconds = self.chance.between(0.0001, 0.003)
         if slow and self.faults.strike(slow, self.chance):
             seconds += self.chance.between(*slow_s)
-        await sleep(seconds)
+        return self.process.loop.sleep(seconds)
 
     async def never(self, timeout_s: float) -> None:
         """The answer does not come."""

@@ -211,6 +211,7 @@ def _outcome(world: World, planned: int, healed_s: float, *, keep_story: bool) -
 def _let_go(loop: VirtualLoop) -> None:
     """End every task that still waits; what they do in ending is nobody's business any more."""
     loop.set_exception_handler(lambda *_: None)
+    loop.letting_go = True
     for _ in range(10):
         tasks = asyncio.all_tasks(loop)
         if not tasks:

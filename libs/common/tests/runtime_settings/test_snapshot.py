@@ -61,8 +61,7 @@ def test_bytes_that_are_no_text_are_damage(tmp_path: Path) -> None:
 def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
     path = saved(tmp_path)
     whole = path.read_bytes()
-    body = whole.index(b"\n") + 1
-    for at in range(body, len(whole) - 1, 13):
+    for at in range(len(whole) - 1):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         assert isinstance(load(path), Unusable)
 

@@ -23,6 +23,7 @@ from argos_common.wire.documents import read_config
 from services.bridge.tests.bridge_kit import (
     DEMO,
     NOW,
+    D,
     World,
     applied,
     config,
@@ -164,6 +165,28 @@ def test_a_verdict_that_is_lost_too_is_put_back_as_its_claims_tell_it() -> None:
     )
     assert claim == codec.encode(found.claim)
     assert rest == [KILL, end(1, 1, put_back=[oid()])]
+
+
+@pytest.mark.parametrize(
+    ("filled", "again", "approved"), [("0.1", "0.01", "0.11"), ("0", "0.1", "0.1")]
+)
+def test_a_leg_is_put_back_with_all_that_its_attempts_were_for(
+    filled: str, again: str, approved: str
+) -> None:
+    """A second attempt was for what the first had left; of one refused that is all again."""
+    found = told()
+    first, second = (
+        replace(found.claim, attempt=number, quantity=D(quantity), order_id=oid(attempt=number))
+        for number, quantity in ((1, "0.1"), (2, again))
+    )
+    answer = Outcome(order_id=oid(), result=Result.DONE, filled_quantity=D(filled))
+    kept = tuple(
+        Kept(order_id=each.order_id, raw=codec.encode(each), claim=each, outcome=outcome)
+        for each, outcome in ((first, answer), (second, None))
+    )
+    plan = planned(found, 1, NodeJournal(account=DEMO, epoch=0, kept=kept))
+    given = next(each for each in new(plan, 1) if isinstance(each, VerdictGiven))
+    assert [leg.quantity for leg in given.legs] == [D(approved)]
 
 
 def test_the_kill_is_newer_than_all_that_a_node_remembers() -> None:

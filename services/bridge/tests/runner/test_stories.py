@@ -384,3 +384,21 @@ async def test_a_deal_that_the_venue_lists_minutes_late_is_asked_for_and_bars_no
     await fleet.says(verdict(closing(deadline_s=1000)))
     await fleet.clock.run(5)
     assert T1 not in fleet.demo.book.trades
+
+
+async def test_a_deal_made_by_a_clock_an_hour_behind_is_found_and_a_strangers_is_left(
+    fleet: Fleet,
+) -> None:
+    fleet.node.deal_lag_s = 100_000
+    await fleet.says(verdict(opening()))
+    await fleet.clock.run(1)
+    ours = fleet.node._deals.pop()
+    early = ours.venue_time_ns - 3600 * S
+    fleet.node._deals += [
+        replace(ours, deal_id="ours", venue_time_ns=early),
+        replace(ours, deal_id="theirs", venue_time_ns=early, order_id=None),
+    ]
+    await fleet.clock.run(200)
+    (recorded,) = fleet.events(DealRecorded)
+    assert isinstance(recorded, DealRecorded)
+    assert (recorded.deal.deal_id, recorded.trade_id) == ("ours", T1)

@@ -69,7 +69,7 @@ def snapshot_text(state: object, *, generation: str, sequence: int, schema: int)
         "generation": generation,
         "sequence": sequence,
         "schema": schema,
-        "sha256": hashlib.sha256(body.encode()).hexdigest(),
+        "sha256": _checksum(generation, sequence, schema, body),
     }
     return json.dumps(header, sort_keys=True) + "\n" + body + "\n"
 
@@ -105,10 +105,10 @@ def read_snapshot(  # what it must be, each by its name
     try:
         header = json.loads(first)
         found = (header["generation"], int(header["schema"]), int(header["sequence"]))
-        checksum = header["sha256"]
+        whole = header["sha256"] == _checksum(found[0], found[2], found[1], body)
     except (ValueError, KeyError, TypeError):
         return _unusable(name, "has no readable header")
-    if hashlib.sha256(body.encode()).hexdigest() != checksum:
+    if not whole:
         return _unusable(name, "is damaged or incomplete")
     if found[0] != generation:
         return _unusable(name, f"is of log generation {found[0]}, not {generation}")
@@ -119,6 +119,11 @@ def read_snapshot(  # what it must be, each by its name
         return Snapshot(found[2], from_json(kind, body))
     except WireError as error:
         return _unusable(name, f"holds something else ({error})")
+
+
+def _checksum(generation: object, sequence: int, schema: int, body: str) -> str:
+    """Of all that the file says: one flipped digit must not make it a witness against the log."""
+    return hashlib.sha256(f"{generation} {sequence} {schema}\n{body}".encode()).hexdigest()
 
 
 def _unusable(name: str, why: str) -> Unusable:

@@ -24,6 +24,7 @@ OVERLAP_NS = 60 * NS_PER_S
 """How far before the last recorded deal a stream begins: a venue may list deals late."""
 PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 OWED_LOOK_S = 15.0
+OWED_BACK_MAX_NS = 24 * 3600 * NS_PER_S
 SEEN_MAX = 20_000
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
@@ -108,21 +109,25 @@ class Session:
     async def owed(self) -> None:
         """Ask for deals that are long overdue.
 
-        A venue may list a deal minutes late, when no stream looks back that far any more. Without
-        it the exits of its trade would wait for ever.
+        A venue may list a deal minutes late, when no stream looks back that far any more, or have
+        made it by a clock that was behind: so each look goes back twice as far. Without it the exits
+        of its trade would wait for ever.
         """
-        desk = self._desk
+        desk, back_ns = self._desk, OVERLAP_NS
         while True:
             await desk.clock.sleep(OWED_LOOK_S)
             since_ns = owed_since_ns(desk.state, desk.clock.now_ns())
             if since_ns is None:
+                back_ns = OVERLAP_NS
                 continue
             try:
-                listed = await desk.node.deals(desk.account, max(0, since_ns - OVERLAP_NS))
+                listed = await desk.node.deals(desk.account, max(0, since_ns - back_ns))
             except ArgosError:
                 continue  # asked again at the next look
             for deal in listed.deals:
-                self._take(deal)
+                if deal.order_id is not None or deal.venue_time_ns >= since_ns - OVERLAP_NS:
+                    self._take(deal)
+            back_ns = min(2 * back_ns, OWED_BACK_MAX_NS)
 
     async def _read(self, since_ns: int) -> None:
         events = self._desk.node.events(self._desk.account, since_ns)

@@ -175,7 +175,11 @@ class TerminalDesk:
         return Answer(value=row)
 
     def _names(self, book: Book) -> list[str]:
-        return [n for n in self.broker.market.symbols if n in (book.spec.symbols or (n,))]
+        return [name for name in self.broker.market.symbols if self._has(book, name)]
+
+    def _has(self, book: Book, name: str) -> bool:
+        offered = book.spec.symbols
+        return name in self.broker.market.symbols and (not offered or name in offered)
 
     def _symbols(self, session: Session, book: Book, _args: Args, now_ns: int) -> Answer:
         return Answer(
@@ -196,7 +200,7 @@ class TerminalDesk:
         )
 
     def _symbol_info(self, session: Session, book: Book, args: Args, now_ns: int) -> Answer:
-        if args["symbol"] not in self._names(book):
+        if not self._has(book, args["symbol"]):
             return Answer(code=c.RES_NOT_FOUND)
         return Answer(value=self._symbol_row(session, book, args["symbol"], now_ns))
 
@@ -206,7 +210,7 @@ class TerminalDesk:
 
     def _symbol_info_tick(self, session: Session, book: Book, args: Args, now_ns: int) -> Answer:
         symbol = args["symbol"]
-        if symbol not in self._names(book):
+        if not self._has(book, symbol):
             return Answer(code=c.RES_NOT_FOUND)
         since_ns = session.selected.get(symbol)
         if since_ns is None or now_ns - since_ns < FIRST_TICK_NS:
@@ -216,7 +220,7 @@ class TerminalDesk:
 
     def _symbol_select(self, session: Session, book: Book, args: Args, now_ns: int) -> Answer:
         symbol = args["symbol"]
-        if symbol not in self._names(book):
+        if not self._has(book, symbol):
             return Answer(code=c.RES_NOT_FOUND, value=False)
         if args.get("enable", True):
             session.selected.setdefault(symbol, now_ns)
@@ -288,14 +292,14 @@ class TerminalDesk:
         return Answer(value=views.check_row(code, standing, added))
 
     def _calc_margin(self, _session: Session, book: Book, args: Args, now_ns: int) -> Answer:
-        if args["symbol"] not in self._names(book):
+        if not self._has(book, args["symbol"]):
             return Answer(code=c.RES_NOT_FOUND)
         spec = self.broker.market.symbols[args["symbol"]]
         needed = margin(self.broker.market, book, spec, Decimal(str(args["volume"])), now_ns)
         return Answer(value=float(cents(needed)))
 
     def _calc_profit(self, _session: Session, book: Book, args: Args, now_ns: int) -> Answer:
-        if args["symbol"] not in self._names(book):
+        if not self._has(book, args["symbol"]):
             return Answer(code=c.RES_NOT_FOUND)
         request = TradeRequest(
             symbol=args["symbol"],

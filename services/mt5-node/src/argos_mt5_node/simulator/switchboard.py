@@ -175,6 +175,8 @@ class Switchboard:
 
     def active(self, login: int, name: str) -> Params | None:
         """Parameters of a fault that is on, without consuming it."""
+        if not self.armed:
+            return None
         for scope in (login, ALL_LOGINS):
             armed = self.armed.get(scope, {}).get(name)
             if armed is not None:
