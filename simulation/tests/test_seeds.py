@@ -16,7 +16,7 @@ from argos_simulation.invariants import INVARIANTS
 from argos_simulation.report import Tally, campaign_page
 
 MINUTES = 0.4
-SEEDS = int(os.environ.get("ARGOS_TEST_SEEDS", "300"))
+SEEDS = int(os.environ.get("ARGOS_TEST_SEEDS", "200"))
 """A campaign of thousands is `make sim`; here so many that every fault fires."""
 ROOT = Path(__file__).resolve().parents[2]
 _PRINT_DIGESTS = """

@@ -129,16 +129,20 @@ class MemoryBus:
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if not self.hub.send(_Message(subject, payload, reply)):
             raise NoReply(f"nobody serves {subject}")
-        deadline = asyncio.ensure_future(self._clock.sleep(timeout_s))
-        either: set[asyncio.Future[bytes] | asyncio.Future[None]] = {reply, deadline}
+        late = NoReply(f"no answer within {timeout_s:g} s")
+        deadline = asyncio.ensure_future(self._give_up(reply, timeout_s, late))
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            answer = await reply
         finally:
             deadline.cancel()
-        if not reply.done() or self.partitioned:
-            reply.cancel()
-            raise NoReply(f"no answer within {timeout_s:g} s")
-        return reply.result()
+        if self.partitioned:
+            raise late
+        return answer
+
+    async def _give_up(self, reply: asyncio.Future[bytes], after_s: float, late: NoReply) -> None:
+        await self._clock.sleep(after_s)
+        if not reply.done():
+            reply.set_exception(late)
 
     def _note_failure(self, subject: str, error: Exception) -> None:
         self.failures.append((subject, error))

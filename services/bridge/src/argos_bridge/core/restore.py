@@ -324,8 +324,8 @@ class _Writing:
         An attempt was for what was left of its part: so it and what came before it were approved.
         """
         first = claims[0][0]
-        least: dict[str, Decimal] = {}
-        filled: dict[str, Decimal] = {}
+        least: dict[int, Decimal] = {}
+        filled: dict[int, Decimal] = {}
         for claim, done in claims:
             before = filled.get(claim.part, ZERO)
             least[claim.part] = max(least.get(claim.part, ZERO), before + claim.quantity)
