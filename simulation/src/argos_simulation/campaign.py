@@ -69,7 +69,7 @@ def play(run: Run, *, story: bool = True, until: Container[int] = ()) -> Outcome
 
 def play_quietly(run: Run) -> Outcome:
     """The outcome without its story, which can be had again."""
-    return replace(play(run), story=())
+    return replace(play(run, story=False), story=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

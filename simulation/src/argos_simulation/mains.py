@@ -36,6 +36,8 @@ from argos_simulation.venues import GatedTerminal, SimDisk, SimLedger, SimLink, 
 from argos_simulation.world import Host, World
 
 TERMINAL_PATIENCE_S = 3.0
+READY_LOOKS_MS = 500
+"""Whether a terminal is ready is asked ten times a second, which takes no time here."""
 
 # How often things are looked at. Slower than in a real fleet where nothing depends on the pace,
 # for every look costs; never slower than the time limits they feed (facts: 3 s).
@@ -178,7 +180,12 @@ async def _venue(world: World, host: Host, config: AccountConfig) -> WitnessedVe
 
     def connect() -> bool:
         path = fleet.terminal_path(config.account)
-        return module.initialize(path, login=expected.login, password="demo")  # noqa: S106  # a simulated account
+        return module.initialize(
+            path,
+            login=expected.login,
+            password="demo",  # noqa: S106  # a simulated account
+            timeout=READY_LOOKS_MS,
+        )
 
     terminal = InlineTerminal(
         module,

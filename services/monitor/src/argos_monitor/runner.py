@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import ConfigApplied
 from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
@@ -24,6 +23,7 @@ from argos_common.runtime.health import Pulse
 from argos_common.runtime.log import Append, CreateOnce, Entry, Exists, Log, LogUnavailable, Mine
 from argos_common.runtime.logs import Logger
 from argos_common.wire import codec, subjects
+from argos_common.wire.documents import config_in
 
 from argos_monitor.core.conditions import LogView, Period, conditions
 from argos_monitor.core.desk import Desk
@@ -117,7 +117,7 @@ class Monitor:
     def _fold(self, entry: Entry, event: Event) -> None:
         if isinstance(event, ConfigApplied):
             try:
-                self.state.configure(codec.from_json(AccountConfig, event.document))
+                self.state.configure(config_in(event.document))
             except WireError as error:
                 self.state.dead_letter(entry.sequence, entry.appended_ns, entry.subject, str(error))
         if isinstance(event, AlertRaised):

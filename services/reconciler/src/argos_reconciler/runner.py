@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from argos_common.domain.config import AccountConfig
 from argos_common.domain.control import ConfigApplied
 from argos_common.domain.errors import WireError
 from argos_common.domain.event import Event
@@ -43,6 +42,7 @@ from argos_common.runtime.log import (
 from argos_common.runtime.logs import Logger
 from argos_common.runtime.telemetry import Kind, NullTelemetry, Telemetry
 from argos_common.wire import codec, subjects
+from argos_common.wire.documents import config_in
 
 from argos_reconciler.core.compare import Watch, observe
 from argos_reconciler.core.differences import (
@@ -155,7 +155,7 @@ class Reconciler:
 
     def _configure(self, entry: Entry, event: ConfigApplied) -> None:
         try:
-            config = codec.from_json(AccountConfig, event.document)
+            config = config_in(event.document)
         except WireError as error:
             if self.logger is not None:
                 self.logger.error("unreadable configuration", reason=str(error))

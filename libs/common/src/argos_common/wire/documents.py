@@ -10,9 +10,14 @@ from argos_common.wire.codec import from_json
 
 
 @lru_cache(maxsize=256)  # a document is read by many, and whenever a process starts again
+def config_in(document: str) -> AccountConfig:
+    """The configuration in a document of the log. Raises WireError."""
+    return from_json(AccountConfig, document)
+
+
 def read_config(document: str) -> AccountConfig | None:
-    """The configuration in a document of the log, None if it cannot be read."""
+    """The same, None if it cannot be read."""
     try:
-        return from_json(AccountConfig, document)
+        return config_in(document)
     except WireError:
         return None

@@ -15,7 +15,7 @@ from argos_common.lasthop.contract import Node
 from argos_common.runtime.follow import Follower, Proposer
 from argos_common.runtime.log import Entry
 from argos_common.wire import subjects
-from argos_common.wire.codec import from_json
+from argos_common.wire.documents import config_in
 
 from argos_bridge.core.state import BridgeState
 from argos_bridge.ports import Surroundings
@@ -158,7 +158,7 @@ class Bridge:
 
     def _read_config(self, document: str) -> AccountConfig | None:
         try:
-            return from_json(AccountConfig, document)
+            return config_in(document)
         except WireError as error:
             self._around.lines.error("a configuration cannot be read", reason=str(error))
             return None
