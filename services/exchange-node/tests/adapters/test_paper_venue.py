@@ -171,6 +171,16 @@ async def test_what_lags_is_not_seen_before_its_time(venue: PaperVenue) -> None:
     assert (len(late[0].deals), late[0].complete, late[1]) == (1, True, True)
 
 
+async def test_nothing_is_hidden_because_the_clock_was_set_back(venue: PaperVenue) -> None:
+    venue.faults = Faults(lag_ns=5 * SECOND)
+    await venue.place(buy())
+    await venue._clock.sleep(-3600)
+
+    found = await venue.deals(0), (await venue.search(question(buy()))).found
+
+    assert (len(found[0].deals), found[0].complete, found[1]) == (1, True, True)
+
+
 async def test_a_disconnected_venue_says_nothing(venue: PaperVenue) -> None:
     venue.faults = Faults(disconnected=True)
 

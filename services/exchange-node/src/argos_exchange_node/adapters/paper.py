@@ -165,10 +165,9 @@ class PaperVenue:
 
     async def search(self, question: Question) -> Evidence:
         self._require_connection()
-        newest_ns = self._visible_until_ns()
         return translate.evidence_of(
             question,
-            (each for each in self._books.orders.values() if each.placed_at_ns <= newest_ns),
+            (each for each in self._books.orders.values() if self._shows(each.placed_at_ns)),
             conclusive=True,
             now_ns=self._clock.now_ns(),
         )
@@ -194,11 +193,10 @@ class PaperVenue:
 
     async def deals(self, since_ns: int) -> Deals:
         self._require_connection()
-        newest_ns = self._visible_until_ns()
         trades = [each for each in self._books.trades if each.at_ns >= since_ns]
         return Deals(
-            deals=self._deals(each for each in trades if each.at_ns <= newest_ns),
-            complete=all(each.at_ns <= newest_ns for each in trades),
+            deals=self._deals(each for each in trades if self._shows(each.at_ns)),
+            complete=all(self._shows(each.at_ns) for each in trades),
         )
 
     async def watch(self) -> AsyncGenerator[Deal | AccountFacts]:
@@ -230,13 +228,13 @@ class PaperVenue:
         if self.faults.disconnected:
             raise NodeUnavailable("the paper venue is disconnected")
 
-    def _visible_until_ns(self) -> int:
-        return self._clock.now_ns() - self.faults.lag_ns
+    def _shows(self, at_ns: int) -> bool:
+        """Whether what happened then is listed by now; also where the clock was set back since."""
+        return not 0 <= self._clock.now_ns() - at_ns < self.faults.lag_ns
 
     def _visible_trades(self) -> int:
-        newest_ns = self._visible_until_ns()
         trades, count = self._books.trades, len(self._books.trades)
-        while count and trades[count - 1].at_ns > newest_ns:
+        while count and not self._shows(trades[count - 1].at_ns):
             count -= 1
         return count
 
