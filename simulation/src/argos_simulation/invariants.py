@@ -99,6 +99,10 @@ INVARIANTS: dict[int, tuple[str, str]] = {
         "restored",
         "A restore keeps what copy, ledger or a journal had, kills all, and no older claim is sent.",
     ),
+    46: (
+        "told",
+        "At rest what is wrong stands told on record, nothing else does, nothing that happened is untold.",
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from argos_common.lasthop.local import LocalNode
 from argos_common.runtime.telemetry import NullTelemetry
 from argos_exchange_node.adapters.paper import PaperVenue
 from argos_gateway.runner import Intake
+from argos_monitor.runner import Monitor
 from argos_mt5_node.adapters.inline_terminal import InlineTerminal
 from argos_mt5_node.runner.tuning import Tuning
 from argos_mt5_node.runner.venue import Mt5Venue
@@ -55,6 +56,7 @@ def start_fleet(world: World) -> None:
     world.add("bridge-1", "bridge", partial(_bridge, world))
     _add_gateway(world, "gateway")
     world.add("reconciler", "reconciler", partial(_reconciler, world))
+    world.add("monitor", "monitor", partial(_monitor, world))
     if _twice(world, "two-risks"):
         world.add("risk-2", "risk", partial(_risk, world))
     if _twice(world, "two-bridges"):
@@ -138,6 +140,13 @@ def _reconciler(world: World, host: Host) -> None:
         compare_every_s=COMPARE_EVERY_S,
     )
     host.process.start(reconciler.run())
+
+
+def _monitor(world: World, host: Host) -> None:
+    monitor = world.monitors[host.process.name] = Monitor(
+        log=host.log, bus=host.bus, clock=host.clock, expected=(), logger=world.quiet
+    )
+    host.process.start(monitor.run())
 
 
 def _mt5_node(world: World, host: Host) -> None:

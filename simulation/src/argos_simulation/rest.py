@@ -12,6 +12,7 @@ from argos_mt5_node.simulator import constants as mt5
 
 from argos_simulation import fleet
 from argos_simulation.rest_books import check_books
+from argos_simulation.rest_monitor import check_monitor, untold
 from argos_simulation.world import World
 
 ZERO = Decimal(0)
@@ -21,7 +22,7 @@ _SENT = (Journaled.SENDING, Journaled.ANSWERED)
 
 def restless(world: World) -> str:
     """What is still under way, in a few words; empty if nothing is."""
-    for look in (_unread, _unjudged, _under_way, _undealt, _unmatched):
+    for look in (_unread, _unjudged, _under_way, _undealt, _unmatched, untold):
         left = look(world)
         if left:
             return left
@@ -129,6 +130,7 @@ def check_at_rest(world: World) -> None:
     _deals(world)
     _reconciled(world)
     check_books(world)
+    check_monitor(world)
 
 
 def _orders(world: World) -> None:

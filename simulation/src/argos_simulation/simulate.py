@@ -28,8 +28,8 @@ from argos_simulation.workload import Operator, Sender, alerts
 from argos_simulation.world import World
 
 REST_S = 400.0
-DEFAULT_MINUTES = 0.4
-ALERTS_MOST = 12
+DEFAULT_MINUTES = 0.25
+ALERTS_MOST = 6
 """A seed sends half as many to so many: small seeds, and many of them, meet more than few large."""
 LOOK_S = 1.0
 STILL_LOOKS = 3

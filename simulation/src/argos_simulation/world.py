@@ -17,6 +17,7 @@ from argos_common.testing.memory_log import MemoryLog
 from argos_exchange_node.adapters.memory_store import MemoryStore as PaperStore
 from argos_exchange_node.adapters.paper import Faults as PaperFaults
 from argos_gateway.runner import Intake
+from argos_monitor.runner import Monitor
 from argos_mt5_node.simulator import constants as mt5
 from argos_mt5_node.simulator.broker import SimulatedBroker
 from argos_mt5_node.simulator.desk import TerminalDesk
@@ -132,13 +133,12 @@ class World:
         self.log = MemoryLog(self.true_clock, store=self.store)
         self.bus = MemoryBus(self.true_clock, handler_failed=self._handler_failed)
         self.server = Server()
-        self.log_away = False
+        self.log_away = self.crossed = False
         self.halted = False
         """The whole fleet is stopped, and nothing is started."""
         self.ledger = MemoryLedger(keep_events=False)
         self.ledgers: dict[str, MemoryLedger] = {}
         self.links: list[SimLink] = []
-        self.crossed = False
         self.proposals = Proposals()
         self.snapshots = Snapshots(self.store.generation)
         self.sites = {name: Site(name) for name in (fleet.MT5_NODE, fleet.PAPER_NODE)}
@@ -147,6 +147,7 @@ class World:
         self.intakes: dict[str, Intake] = {}
         self.risks: dict[str, RiskRunner] = {}
         self.bridges: dict[str, Bridge] = {}
+        self.monitors: dict[str, Monitor] = {}
         self.reports: list[QuietReport] = []
         self.quiet = cast(Logger, QuietLines(self.witness.said))  # it has the methods that are used
 
@@ -265,6 +266,8 @@ class World:
                 self.risks.pop(service.name, None)
             case "bridge":
                 self.bridges.pop(service.name, None)
+            case "monitor":
+                self.monitors.pop(service.name, None)
             case "mt5-node":
                 self.sites[fleet.MT5_NODE].life = None
             case "paper-node":
