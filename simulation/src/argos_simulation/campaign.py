@@ -10,6 +10,8 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
 
+from argos_common.domain.errors import OurMistake
+
 from argos_simulation.ablations import ABLATIONS, ablation, without
 from argos_simulation.cut import WHOLE, Cut
 from argos_simulation.faults import NAMES
@@ -68,8 +70,14 @@ def play(run: Run, *, story: bool = True, until: Container[int] = ()) -> Outcome
 
 
 def play_quietly(run: Run) -> Outcome:
-    """The outcome without its story, which can be had again."""
-    return replace(play(run, story=False), story=())
+    """The outcome without its story, which can be had again. Raises OurMistake."""
+    try:
+        return replace(play(run, story=False), story=())
+    except Exception as error:
+        raise OurMistake(
+            f"the simulation itself failed ({type(error).__name__}: {error}): play it again with"
+            f" ARGOS_DEBUG=1 {run.again}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

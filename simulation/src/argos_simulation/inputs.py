@@ -58,22 +58,21 @@ class Snapshots:
     def damage(self, kind: str, chance: Chance) -> None:
         """Tear the file, change a byte of it, or make it one of another log, program or future."""
         text = self.texts[kind]
-        at = chance.whole(0, len(text) - 1)
-        whole = json.loads(text.partition("\n")[0])
-        body = text.partition("\n")[2]
-        match chance.whole(0, 4):
-            case 0:
-                self.texts[kind] = text[:at]
-                return
-            case 1:
-                self.texts[kind] = text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1 :]
-                return
-            case 2:
-                whole["generation"] = "other"
-            case 3:
-                whole["schema"] -= 1
-            case _:
-                whole["sequence"] += 100_000
+        at, how = chance.whole(0, max(0, len(text) - 1)), chance.whole(0, 4)
+        if how == 0:
+            self.texts[kind] = text[:at]
+            return
+        if how == 1:
+            self.texts[kind] = text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1 :] if text else ""
+            return
+        head, _, body = text.partition("\n")
+        try:
+            whole = json.loads(head)
+            whole["generation"] = "other" if how == 2 else whole["generation"]
+            whole["schema"] -= how == 3
+            whole["sequence"] += 100_000 * (how == 4)
+        except (ValueError, KeyError, TypeError):
+            return  # it is torn already
         self.texts[kind] = json.dumps(whole) + "\n" + body
 
     def usable(self, kind: str, state: type[T], *, schema: int, last: int) -> Snapshot[T] | None:
