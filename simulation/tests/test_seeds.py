@@ -14,7 +14,7 @@ from argos_simulation.faults import NAMES
 from argos_simulation.found import Found, found_seeds
 from argos_simulation.invariants import INVARIANTS
 from argos_simulation.report import Tally, campaign_page
-from argos_simulation.simulate import DEFAULT_MINUTES
+from argos_simulation.size import DEFAULT_MINUTES
 
 SEEDS = int(os.environ.get("ARGOS_TEST_SEEDS", "300"))
 """A campaign of thousands is `make sim`; here so many that every fault fires."""

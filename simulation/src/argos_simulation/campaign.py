@@ -15,7 +15,8 @@ from argos_common.domain.errors import OurMistake
 from argos_simulation.ablations import ABLATIONS, ablation, without
 from argos_simulation.cut import WHOLE, Cut
 from argos_simulation.faults import NAMES
-from argos_simulation.simulate import ALERTS_MOST, DEFAULT_MINUTES, Outcome, simulate
+from argos_simulation.simulate import Outcome, simulate
+from argos_simulation.size import ALERTS_MOST, DEFAULT_MINUTES
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

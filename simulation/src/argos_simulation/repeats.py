@@ -19,8 +19,9 @@ async def check_repeats(world: World) -> None:
     """42, on a fleet at rest."""
     await _alerts(world)
     await _orders(world)
-    rows = copy.deepcopy(world.ledger.rows)
-    await world.ledger.project(items_of(world))
+    rows, taken = copy.deepcopy(world.ledger.rows), world.ledger.checkpoint
+    known = [each for each in items_of(world) if taken and each.sequence <= taken.sequence]
+    await world.ledger.project(known)
     world.witness.court.check(42, "the ledger took entries twice", holds=world.ledger.rows == rows)
 
 

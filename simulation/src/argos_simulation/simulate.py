@@ -23,14 +23,12 @@ from argos_simulation.loop import VirtualLoop, sleep
 from argos_simulation.mains import start_fleet
 from argos_simulation.repeats import check_repeats
 from argos_simulation.rest import check_at_rest, restless
+from argos_simulation.size import ALERTS_MOST, DEFAULT_MINUTES
 from argos_simulation.venues import arm, disarm
 from argos_simulation.workload import Operator, Sender, alerts
 from argos_simulation.world import World
 
 REST_S = 400.0
-DEFAULT_MINUTES = 0.25
-ALERTS_MOST = 6
-"""A seed sends half as many to so many: small seeds, and many of them, meet more than few large."""
 LOOK_S = 1.0
 STILL_LOOKS = 3
 

@@ -13,6 +13,7 @@ from argos_common.domain.errors import BadInput
 from argos_common.domain.times import NS_PER_S
 from argos_common.runtime.clock import SystemClock
 from argos_common.wire.codec import to_plain
+from argos_simulation.size import ALERTS_MOST, DEFAULT_MINUTES
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -43,10 +44,12 @@ def simulate(  # noqa: PLR0913  # one argument per option
     faults: Annotated[
         str, typer.Option(help="Only these faults, comma-separated; `none` for a calm day.")
     ] = "",
-    minutes: Annotated[float, typer.Option(help="Virtual minutes before faults heal.")] = 0.4,
+    minutes: Annotated[
+        float, typer.Option(help="Virtual minutes before faults heal.")
+    ] = DEFAULT_MINUTES,
     alerts_most: Annotated[
         int, typer.Option(help="A seed sends from half as many alerts to so many.")
-    ] = 12,
+    ] = ALERTS_MOST,
     without: Annotated[str, typer.Option(help="Take this safeguard away; see --list.")] = "",
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Take every safeguard away, one at a time.")
