@@ -38,7 +38,7 @@ from argos_exchange_node.core.exchange import Rejection
 from argos_exchange_node.core.market import Market, Touch, touch
 from argos_exchange_node.ports import Store
 
-TICK_S = 0.25
+TICK_S = 0.1
 FACTS_EVERY_NS = int((FACTS_EVERY_S - TICK_S) * 1_000_000_000)
 
 

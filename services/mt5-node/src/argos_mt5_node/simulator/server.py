@@ -24,7 +24,7 @@ from argos_mt5_node.simulator.protocol import HEADER, FrameError, body_length, p
 from argos_mt5_node.simulator.store import BrokerStore
 
 PORT_FILE = "port"
-TICK_S = 0.1
+TICK_S = 0.05
 
 
 @dataclass(eq=False, slots=True)
