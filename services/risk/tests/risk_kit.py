@@ -277,12 +277,18 @@ class World:
         """Carry out every leg of a verdict, at once and whole, as a bridge would.
 
         A leg that closes more than its trade holds by deals is declined: nothing is closed twice.
+        Then what it makes room for is declined too.
         """
+        closed = True
         for leg in verdict.legs:
             trade = self.risk.book.trades.get(leg.trade_id)
             held = abs(trade.position) if trade is not None else D("0")
             if leg.effect is Effect.CLOSE and with_deal and held < leg.quantity:
                 self.decline(verdict, leg, code="nothing_to_close")
+                closed = False
+                continue
+            if leg.effect is Effect.OPEN and not closed:
+                self.decline(verdict, leg, code="not_closed")
                 continue
             order = self.claim(verdict, leg)
             self.says(self.filled(order, leg.quantity))

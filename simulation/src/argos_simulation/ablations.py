@@ -145,7 +145,7 @@ ABLATIONS: dict[str, Ablation] = {
             "node-request-duplicated": 12,
         },
         violates=(27,),
-        first=16,
+        first=300,
         seeds=80,
     ),
     "deadline": Ablation(

@@ -108,16 +108,21 @@ class RestoreWitness:
 
         The log may say it of two: what ended the first may be lost, but the second came after it.
         """
-        truth = self._witness.truth
         for book in self._witness.orders.books.values():
             live = Counter(
                 (order.trade_id, order.leg, order.part)
                 for order in book.orders.values()
-                if order.state in MAY_BE_HELD
-                and (truth.may_fill(order.order_id) or truth.filled.get(order.order_id))
+                if order.state in MAY_BE_HELD and self._may_be_held(book.account, order.order_id)
             )
             twice = [key for key, count in live.items() if count > 1]
             self._court.check(20, f"put back on {book.account}: {twice}", holds=not twice)
+
+    def _may_be_held(self, account: Account, order_id: OrderId) -> bool:
+        """As its node or the venue knows. What the journal has an answer to must not be live here."""
+        kept = self._witness.control.journals[account].entry(order_id)
+        answered = kept is not None and kept.state is Journaled.ANSWERED
+        truth = self._witness.truth
+        return answered or truth.may_fill(order_id) or bool(truth.filled.get(order_id))
 
     def _recorded(self) -> dict[tuple[Account, OrderId], bytes]:
         return {
