@@ -139,14 +139,13 @@ ABLATIONS: dict[str, Ablation] = {
             (lease, "raised", ablated.raised_without_dropping),
         ),
         faults={
-            "kill-switch": 4,
+            "kill-switch": 6,
             "limits-change": 1,
-            "node-request-lost": 10,
-            "node-request-duplicated": 12,
+            "node-request-lost": 8,
+            "node-request-duplicated": 8,
+            "node-slow": 6,
         },
         violates=(27,),
-        first=300,
-        seeds=80,
     ),
     "deadline": Ablation(
         what="the node looks at neither deadline nor budget",
