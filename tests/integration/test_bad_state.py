@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from argos_cli.fleet import plan
 from argos_cli.fleet.supervisor import EmbeddedFleet
 from argos_common.domain.reconcile import OrderMatched
 from argos_common.runtime.fleet import Fleet
+from argos_common.runtime.snapshot import checksum
 
 from tests.integration.command import argos
 from tests.integration.kit import (
@@ -156,8 +156,7 @@ def of_another_log(text: str) -> bytes:
     """The same snapshot, whole, of generation g0."""
     first, _, body = text.partition("\n")
     header = json.loads(first) | {"generation": "g0"}
-    said = f"g0 {header['sequence']} {header['schema']}\n{body.removesuffix(chr(10))}"
-    header["sha256"] = hashlib.sha256(said.encode()).hexdigest()
+    header["sha256"] = checksum("g0", header["sequence"], header["schema"], body.removesuffix("\n"))
     return f"{json.dumps(header)}\n{body}".encode()
 
 

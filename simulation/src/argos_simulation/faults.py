@@ -155,10 +155,7 @@ class Faults:
 
     def strike(self, name: str, chance: Chance) -> bool:
         """Whether a fault fires at this occasion."""
-        if self.healed or name not in self.intensity:
-            return False
-        rate = RATES[name] * self.intensity[name]
-        return bool(rate) and chance.happens(rate) and self.fire(name)
+        return chance.happens(self.rate(name)) and self.fire(name)
 
     def fire(self, name: str) -> bool:
         """Count a firing that was drawn; whether it happens."""

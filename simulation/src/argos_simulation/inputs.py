@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from argos_common.domain.config import AccountConfig
-from argos_common.runtime.snapshot import Snapshot, read_snapshot, snapshot_text
+from argos_common.runtime.snapshot import Snapshot, checksum, read_snapshot, snapshot_text
 
 from argos_simulation import fleet
 from argos_simulation.chance import Chance
@@ -59,21 +59,19 @@ class Snapshots:
         """Tear the file, change a byte of it, or make it one of another log, program or future."""
         text = self.texts[kind]
         at, how = chance.whole(0, max(0, len(text) - 1)), chance.whole(0, 4)
-        if how == 0:
-            self.texts[kind] = text[:at]
-            return
-        if how == 1:
-            self.texts[kind] = text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1 :] if text else ""
-            return
-        head, _, body = text.partition("\n")
-        try:
-            whole = json.loads(head)
-            whole["generation"] = "other" if how == 2 else whole["generation"]
-            whole["schema"] -= how == 3
-            whole["sequence"] += 100_000 * (how == 4)
-        except (ValueError, KeyError, TypeError):
-            return  # it is torn already
-        self.texts[kind] = json.dumps(whole) + "\n" + body
+        match how:
+            case 0:
+                text = text[:at]
+            case 1:
+                flipped = "".join(chr(ord(each) ^ 1) for each in text[at : at + 1])
+                text = text[:at] + flipped + text[at + 1 :]
+            case 2:
+                text = _as_of(text, generation="other")
+            case 3:
+                text = _as_of(text, older=1)
+            case _:
+                text = _as_of(text, ahead=100_000)
+        self.texts[kind] = text
 
     def usable(self, kind: str, state: type[T], *, schema: int, last: int) -> Snapshot[T] | None:
         """What a starting service makes of it; `last` is the log's last sequence."""
@@ -84,3 +82,27 @@ class Snapshots:
             text, state, name=kind, generation=self.generation, schema=schema, last_sequence=last
         )
         return found if isinstance(found, Snapshot) else None
+
+
+def _as_of(text: str, *, generation: str = "", older: int = 0, ahead: int = 0) -> str:
+    """The snapshot as another log or program would have written it, whole; as it is, if it is torn.
+
+    One that is `ahead` keeps its checksum, for it is no snapshot of anything: a whole one would be
+    the proof that the log has lost entries, and nothing would start.
+    """
+    head, _, body = text.partition("\n")
+    try:
+        header = json.loads(head)
+        header["generation"] = generation or header["generation"]
+        header["schema"] -= older
+        header["sequence"] += ahead
+        if not ahead:
+            header["sha256"] = checksum(
+                header["generation"],
+                header["sequence"],
+                header["schema"],
+                body.removesuffix("\n"),
+            )
+    except (ValueError, KeyError, TypeError):
+        return text
+    return json.dumps(header) + "\n" + body

@@ -6,13 +6,10 @@ told on record, nothing else does, and what happened once is on record too.
 
 from __future__ import annotations
 
-from argos_common.domain.control import ConfigApplied
-from argos_common.domain.errors import WireError
-from argos_common.domain.reconcile import AlertRaised
-from argos_common.wire.documents import config_in
 from argos_monitor.core.conditions import conditions
 from argos_monitor.core.desk import Desk
 from argos_monitor.core.fleet_state import FleetState
+from argos_monitor.runner import fold
 
 from argos_simulation.world import World
 
@@ -23,7 +20,21 @@ def untold(world: World) -> str:
     for name, monitor in world.monitors.items():
         if monitor.follower.sequence < end:
             return f"{name} has not read everything"
+    return _untold(world, *_again(world))
+
+
+def check_monitor(world: World) -> None:
+    """16, 46."""
+    court = world.witness.court
     state, desk = _again(world)
+    for name, monitor in world.monitors.items():
+        same = (monitor.state.accounts, monitor.state.today) == (state.accounts, state.today)
+        court.check(16, f"{name} differs", holds=same)
+    left = _untold(world, state, desk)
+    court.check(46, left, holds=not left)
+
+
+def _untold(world: World, state: FleetState, desk: Desk) -> str:
     for name, monitor in world.monitors.items():
         found, _ = conditions(state, monitor.beats, monitor.log_view, {}, monitor.clock.now_ns())
         wrong = {each.prefix for each in found}
@@ -32,30 +43,12 @@ def untold(world: World) -> str:
     return f"never told: {', '.join(state.notices)}" if state.notices else ""
 
 
-def check_monitor(world: World) -> None:
-    """16, 46."""
-    court = world.witness.court
-    state, _ = _again(world)
-    for name, monitor in world.monitors.items():
-        same = (monitor.state.accounts, monitor.state.today) == (state.accounts, state.today)
-        court.check(16, f"{name} differs", holds=same)
-    left = untold(world)
-    court.check(46, left, holds=not left)
-
-
 def _again(world: World) -> tuple[FleetState, Desk]:
     """The log as a monitor reads it that has just started."""
     state, desk = FleetState(), Desk()
     for entry, event in world.witness.events:
         if event is None:
             state.dead_letter(entry.sequence, entry.appended_ns, entry.subject, "")
-            continue
-        if isinstance(event, ConfigApplied):
-            try:
-                state.configure(config_in(event.document))
-            except WireError as error:
-                state.dead_letter(entry.sequence, entry.appended_ns, entry.subject, str(error))
-        if isinstance(event, AlertRaised):
-            desk.on_record(event)
-        state.fold(entry.sequence, entry.appended_ns, event)
+        else:
+            fold(state, desk, entry, event)
     return state, desk

@@ -41,6 +41,18 @@ TELL_S = 3.0
 TELL_LOOK_S = 0.05
 
 
+def fold(state: FleetState, desk: Desk, entry: Entry, event: Event) -> None:
+    """Take one entry that could be read."""
+    if isinstance(event, ConfigApplied):
+        try:
+            state.configure(config_in(event.document))
+        except WireError as error:
+            state.dead_letter(entry.sequence, entry.appended_ns, entry.subject, str(error))
+    if isinstance(event, AlertRaised):
+        desk.on_record(event)
+    state.fold(entry.sequence, entry.appended_ns, event)
+
+
 @dataclass(kw_only=True)
 class Monitor:
     """`expected`: services that should be there. `periods`: strategy -> ns between its signs.
@@ -115,15 +127,9 @@ class Monitor:
     # --- listening
 
     def _fold(self, entry: Entry, event: Event) -> None:
-        if isinstance(event, ConfigApplied):
-            try:
-                self.state.configure(config_in(event.document))
-            except WireError as error:
-                self.state.dead_letter(entry.sequence, entry.appended_ns, entry.subject, str(error))
+        fold(self.state, self.desk, entry, event)
         if isinstance(event, AlertRaised):
-            self.desk.on_record(event)
             self._waiting.pop(event.alert_id, None)
-        self.state.fold(entry.sequence, entry.appended_ns, event)
         self.pulse.sequence = entry.sequence
 
     def _dead_letter(self, entry: Entry, error: WireError) -> None:

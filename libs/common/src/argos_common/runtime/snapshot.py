@@ -69,7 +69,7 @@ def snapshot_text(state: object, *, generation: str, sequence: int, schema: int)
         "generation": generation,
         "sequence": sequence,
         "schema": schema,
-        "sha256": _checksum(generation, sequence, schema, body),
+        "sha256": checksum(generation, sequence, schema, body),
     }
     return json.dumps(header, sort_keys=True) + "\n" + body + "\n"
 
@@ -104,25 +104,25 @@ def read_snapshot(  # what it must be, each by its name
     body = body.removesuffix("\n")
     try:
         header = json.loads(first)
-        found = (header["generation"], int(header["schema"]), int(header["sequence"]))
-        whole = header["sha256"] == _checksum(found[0], found[2], found[1], body)
+        of, written, at = header["generation"], int(header["schema"]), int(header["sequence"])
+        whole = header["sha256"] == checksum(of, at, written, body)
     except (ValueError, KeyError, TypeError):
         return _unusable(name, "has no readable header")
     if not whole:
         return _unusable(name, "is damaged or incomplete")
-    if found[0] != generation:
-        return _unusable(name, f"is of log generation {found[0]}, not {generation}")
-    if found[1] != schema:
-        return _unusable(name, f"has schema {found[1]}, this program writes {schema}")
-    check_reaches(last_sequence, found[2], f"the snapshot {name}")
+    if of != generation:
+        return _unusable(name, f"is of log generation {of}, not {generation}")
+    if written != schema:
+        return _unusable(name, f"has schema {written}, this program writes {schema}")
+    check_reaches(last_sequence, at, f"the snapshot {name}")
     try:
-        return Snapshot(found[2], from_json(kind, body))
+        return Snapshot(at, from_json(kind, body))
     except WireError as error:
         return _unusable(name, f"holds something else ({error})")
 
 
-def _checksum(generation: object, sequence: int, schema: int, body: str) -> str:
-    """Of all that the file says: one flipped digit must not make it a witness against the log."""
+def checksum(generation: str, sequence: int, schema: int, body: str) -> str:
+    """Of all that a file says: one flipped digit must not make it a witness against the log."""
     return hashlib.sha256(f"{generation} {sequence} {schema}\n{body}".encode()).hexdigest()
 
 

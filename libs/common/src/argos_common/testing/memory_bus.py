@@ -26,6 +26,10 @@ class _Message:
     reply: asyncio.Future[bytes] | None = None
 
 
+def _no_answer(within_s: float) -> NoReply:
+    return NoReply(f"no answer within {within_s:g} s")
+
+
 class _Subscription:
     """One handler, called for one message at a time, in order."""
 
@@ -129,20 +133,19 @@ class MemoryBus:
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if not self.hub.send(_Message(subject, payload, reply)):
             raise NoReply(f"nobody serves {subject}")
-        late = NoReply(f"no answer within {timeout_s:g} s")
-        deadline = asyncio.ensure_future(self._give_up(reply, timeout_s, late))
+        deadline = asyncio.ensure_future(self._give_up(reply, timeout_s))
         try:
             answer = await reply
         finally:
             deadline.cancel()
         if self.partitioned:
-            raise late
+            raise _no_answer(timeout_s)
         return answer
 
-    async def _give_up(self, reply: asyncio.Future[bytes], after_s: float, late: NoReply) -> None:
+    async def _give_up(self, reply: asyncio.Future[bytes], after_s: float) -> None:
         await self._clock.sleep(after_s)
         if not reply.done():
-            reply.set_exception(late)
+            reply.set_exception(_no_answer(after_s))
 
     def _note_failure(self, subject: str, error: Exception) -> None:
         self.failures.append((subject, error))

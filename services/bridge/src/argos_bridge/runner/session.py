@@ -25,6 +25,7 @@ OVERLAP_NS = 60 * NS_PER_S
 PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 OWED_LOOK_S = 15.0
 OWED_BACK_MAX_NS = 24 * 3600 * NS_PER_S
+"""So far behind a venue's clock may be for its deal to be found without a person."""
 SEEN_MAX = 20_000
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")

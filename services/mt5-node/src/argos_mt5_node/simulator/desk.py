@@ -107,8 +107,7 @@ class TerminalDesk:
             session = self.sessions[path] = Session()
         login = int(args.get("login") or session.login or 0)
         board = self.broker.state.switchboard
-        armed = board.any_armed(login)
-        if armed and board.active(login, "frozen_terminal") is not None:
+        if board.active(login, "frozen_terminal") is not None:
             return Answer(after_ms=None)
         if operation in {"initialize", "login"}:
             return self._login(session, args, now_ns)
